@@ -1,0 +1,312 @@
+"""The ``call-analytics`` command: arguments in, lines out."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+import uvicorn
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from db.check import Finding, check_database
+from db.demo import prepare_demo
+from db.engine import (
+    Database,
+    DatabaseUrl,
+    connect,
+    create_engine,
+    parse_database_url,
+    transaction,
+)
+from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
+from db.importing import ImportReport, import_calls
+from db.keys import create_key, list_keys, revoke_key
+from db.migrate import DatabaseState, prepare_to_serve, require_managed, upgrade
+from db.organizations import create_organization, organization_slugs
+from schema.query import schema as graphql_schema
+from settings import PREFIX, Settings, SettingsError, load_settings
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Exact call analytics for voice-AI platforms, over GraphQL and REST.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+db = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(db, name="db")
+
+OrganizationOption = Annotated[
+    str | None,
+    typer.Option("--organization", help="Slug of the organization; may be left out if only one."),
+]
+
+
+def main() -> None:
+    """Run the command; a mistake of its user is told in one line."""
+    try:
+        app()
+    except (DatabaseError, SettingsError) as error:
+        sys.exit(f"call-analytics: {error}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
+) -> None:
+    """Serve the API. Options win over the settings."""
+    settings = load_settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(message)s")
+    try:
+        state = _with_database(settings, prepare_to_serve)
+    except DatabaseUnavailable as error:
+        logging.warning("%s; serving all the same, until it does", error)
+    else:
+        logging.info("the database is %s", state.value)
+    _serve(settings, host=host, port=port, workers=workers)
+
+
+@app.command()
+def demo() -> None:
+    """Fill an empty database with demo calls, print a key, and serve."""
+    settings = load_settings()
+    typer.echo("Preparing the demo database ...")
+
+    async def prepare(database: Database) -> None:
+        async with transaction(database) as connection:
+            await upgrade(connection)
+            demo = await prepare_demo(connection, datetime.now(UTC))
+        base = f"http://{settings.host}:{settings.port}"
+        typer.echo(
+            f"""
+{demo.added:,} calls added. The key below opens the figures of {demo.organization_name}.
+
+  Explorer  {base}/graphql
+  GraphQL   {base}/graphql
+  REST      {base}/api/v1/calls/analytics
+  Key       {demo.key}
+
+curl -s {base}/graphql -H 'Authorization: Bearer {demo.key}' \\
+  -H 'Content-Type: application/json' \\
+  -d '{{"query": "{{ callAnalytics {{ totalCalls successRate }} }}"}}'
+
+curl -s {base}/api/v1/calls/analytics -H 'Authorization: Bearer {demo.key}'
+"""
+        )
+
+    _with_database(settings, prepare)
+    _serve(settings)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A call export: CSV, JSON or JSON Lines.")],
+    organization: OrganizationOption = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Create the organization where it is missing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Import nothing if any row is bad.")
+    ] = False,
+) -> None:
+    """Import a platform's call export. A call that is known already is updated."""
+
+    async def run(database: Database) -> ImportReport:
+        async with transaction(database) as connection:
+            await require_managed(connection)
+            known = await organization_slugs(connection)
+            slug = organization or _only(known)
+            if create and slug not in known:
+                await create_organization(connection, slug, slug)
+        with _ImportProgress(file) as progress:
+            return await import_calls(
+                database,
+                file,
+                slug,
+                strict=strict,
+                on_bad_row=progress.bad_row,
+                on_progress=progress.advance,
+            )
+
+    report = _with_database(load_settings(), run)
+    typer.echo(f"{_summary(report)}.")
+
+
+@keys.command("create")
+def create_api_key(
+    organization: OrganizationOption = None,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "api",
+) -> None:
+    """Make a key and print it: the only time that it is shown."""
+
+    async def run(database: Database) -> str:
+        async with transaction(database) as connection:
+            await require_managed(connection)
+            slug = organization or _only(await organization_slugs(connection))
+            return await create_key(connection, slug, name)
+
+    typer.echo(_with_database(load_settings(), run))
+
+
+@keys.command("list")
+def list_api_keys() -> None:
+    """List all keys, by the beginning of each."""
+
+    async def run(database: Database) -> None:
+        async with connect(database) as connection:
+            for key in await list_keys(connection):
+                state = "active" if key.is_active else "revoked"
+                typer.echo(
+                    f"{key.key_id:>6}  {key.prefix:<16}  {state:<7}  "
+                    f"{key.organization_slug:<24}  {key.name}"
+                )
+
+    _with_database(load_settings(), run)
+
+
+@keys.command("revoke")
+def revoke_api_key(
+    key_id: Annotated[int, typer.Argument(help="The key's number, from `keys list`.")],
+) -> None:
+    """Make a key invalid for good."""
+
+    async def run(database: Database) -> None:
+        async with transaction(database) as connection:
+            await require_managed(connection)
+            key = await revoke_key(connection, key_id)
+        typer.echo(f"Revoked {key.prefix} of {key.organization_slug}.")
+
+    _with_database(load_settings(), run)
+
+
+@db.command("upgrade")
+def upgrade_database() -> None:
+    """Create the tables of a managed database, or bring them to this release's newest."""
+
+    async def run(database: Database) -> None:
+        async with transaction(database) as connection:
+            await upgrade(connection)
+
+    _with_database(load_settings(), run)
+    typer.echo("The database is up to date.")
+
+
+@db.command("check")
+def check() -> None:
+    """Tell what the database is, what is missing or slow in it, and what to do about it."""
+
+    async def run(database: Database) -> tuple[DatabaseState, list[Finding]]:
+        async with connect(database) as connection:
+            return await check_database(connection)
+
+    state, findings = _with_database(load_settings(), run, read_only=True)
+    typer.echo(f"The database is {state.value}.")
+    for finding in findings:
+        typer.echo(f"- {finding.problem}. Remedy:\n  {finding.remedy}")
+    if findings:
+        raise typer.Exit(1)
+    typer.echo("Nothing is missing.")
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(graphql_schema.as_str())
+
+
+class _ImportProgress:
+    """A progress bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, file: Path) -> None:
+        size = file.stat().st_size if file.is_file() else None
+        self._bar = Progress(
+            BarColumn(), DownloadColumn(), TimeRemainingColumn(), disable=not sys.stdout.isatty()
+        )
+        self._task = self._bar.add_task("import", total=size)
+
+    def __enter__(self) -> "_ImportProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._bar.stop()
+
+    def advance(self, report: ImportReport) -> None:
+        """Show how far the import is."""
+        self._bar.update(self._task, completed=report.position)
+        if self._bar.disable:
+            typer.echo(_summary(report))
+
+    def bad_row(self, line: int, reason: str) -> None:
+        """Report a row that was not imported."""
+        typer.echo(f"line {line}: {reason}", err=True)
+
+
+def _summary(report: ImportReport) -> str:
+    return f"{report.added:,} added, {report.updated:,} updated, {report.rejected:,} rejected"
+
+
+def _only(slugs: list[str]) -> str:
+    if len(slugs) == 1:
+        return slugs[0]
+    there_are = ", ".join(slugs) or "none yet"
+    raise OperatorError(f"name the organization with --organization (there are: {there_are})")
+
+
+def _serve(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+) -> None:
+    uvicorn.run(
+        "server:app_from_environment",
+        factory=True,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        workers=workers or settings.workers,
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+def _database_url(settings: Settings) -> DatabaseUrl:
+    try:
+        return parse_database_url(settings.database_url)
+    except OperatorError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
+
+
+def _with_database(
+    settings: Settings, work: Callable[[Database], Awaitable[T]], *, read_only: bool = False
+) -> T:
+    """Do work on the configured database, which is closed afterwards."""
+
+    async def run() -> T:
+        database = create_engine(
+            _database_url(settings),
+            read_only=read_only,
+            connect_timeout=settings.connect_timeout_seconds,
+        )
+        try:
+            return await work(database)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()

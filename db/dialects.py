@@ -1,0 +1,202 @@
+"""The dialect seam: all that SQLite and PostgreSQL do differently, and nothing else.
+
+Statements elsewhere are written once. Where the two databases need different words, a statement
+uses an element of this module, which is compiled per dialect; where they need different deeds,
+``backend_of`` hands out the database's way of doing it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Date, Table, event, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from db.models import Base
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class utc_date(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """The UTC calendar date of a stored timestamp."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(utc_date, "postgresql")
+def _utc_date_postgresql(element: utc_date, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kwargs)} AS DATE)"
+
+
+@compiles(utc_date, "sqlite")
+def _utc_date_sqlite(element: utc_date, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # Timestamps are ISO 8601 text here; cutting is five times faster than date().
+    return f"substr({compiler.process(element.clauses, **kwargs)}, 1, 10)"
+
+
+class among(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
+    """``among(column, subquery)``: whether the subquery yields the column's value.
+
+    The subquery is evaluated first and drives one index look-up for each of its values. A plain
+    IN or a join would let PostgreSQL's planner read the whole table and filter afterwards.
+    """
+
+    inherit_cache = True  # and no Boolean type, which SQLite would compare with 1
+
+
+@compiles(among, "postgresql")
+def _among_postgresql(element: among, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, subquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} = ANY (ARRAY{subquery})"
+
+
+@compiles(among, "sqlite")
+def _among_sqlite(element: among, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, subquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} IN {subquery}"
+
+
+class Backend(Protocol):
+    """One database's way of doing what SQL alone does not settle."""
+
+    driver: str
+    embedded: bool
+    """Whether the database is a file of the service's own, which it creates as it needs."""
+
+    create_index_online: str
+    """The words that create an index while the table goes on being written."""
+
+    def engine_options(
+        self, *, read_only: bool, connect_timeout: float, statement_timeout: float | None
+    ) -> dict[str, Any]:
+        """Keyword arguments of ``create_async_engine``; times are in seconds."""
+        ...
+
+    def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
+        """Register what every new connection and transaction of the engine needs."""
+        ...
+
+    def upsert(self, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that has ``on_conflict_do_update``."""
+        ...
+
+    async def bulk_insert(
+        self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Insert many rows, each in the table's column order, by the fastest path there is.
+
+        The connection must already have run a statement in the current transaction.
+        """
+        ...
+
+
+class SQLiteBackend:
+    """The embedded database: one file, many readers, one writer."""
+
+    driver = "sqlite+aiosqlite"
+    embedded = True
+    create_index_online = "CREATE INDEX"
+
+    def engine_options(
+        self, *, read_only: bool, connect_timeout: float, statement_timeout: float | None
+    ) -> dict[str, Any]:
+        del connect_timeout, statement_timeout  # a file answers at once, and cannot be timed out
+        return {"isolation_level": "AUTOCOMMIT"} if read_only else {}
+
+    def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
+        @event.listens_for(engine.sync_engine, "connect")
+        def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+            cursor.execute("PRAGMA synchronous = NORMAL")  # in WAL mode, safe against crashes
+            cursor.execute("PRAGMA foreign_keys = ON")
+            if read_only:
+                cursor.execute("PRAGMA query_only = ON")
+            cursor.close()
+
+        if read_only:
+            return
+
+        # A transaction that reads before it writes cannot wait for another writer half-way, so
+        # each takes the write lock when it begins. The driver must not begin one of its own.
+        @event.listens_for(engine.sync_engine, "connect")
+        def leave_transactions_to_us(
+            connection: Any,  # noqa: ANN401 - the attribute is the driver's own
+            _record: ConnectionPoolEntry,
+        ) -> None:
+            connection.isolation_level = None
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def begin_immediate(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def upsert(self, model: type[Base]) -> sqlite.Insert:
+        return sqlite.insert(model)
+
+    async def bulk_insert(
+        self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        names = table.columns.keys()
+        if rows:
+            await connection.execute(
+                insert(table), [dict(zip(names, row, strict=True)) for row in rows]
+            )
+
+
+class PostgreSQLBackend:
+    """A PostgreSQL server: ours, or the platform's."""
+
+    driver = "postgresql+asyncpg"
+    embedded = False
+    create_index_online = "CREATE INDEX CONCURRENTLY"
+
+    def engine_options(
+        self, *, read_only: bool, connect_timeout: float, statement_timeout: float | None
+    ) -> dict[str, Any]:
+        server_settings = {"application_name": "call-analytics"}
+        connect_args: dict[str, Any] = {
+            "timeout": connect_timeout,
+            "server_settings": server_settings,
+        }
+        options: dict[str, Any] = {"connect_args": connect_args}
+        if statement_timeout is not None:
+            server_settings["statement_timeout"] = str(round(statement_timeout * 1000))
+            # Where the server itself hangs, its own timeout never fires; the client's does.
+            connect_args["command_timeout"] = statement_timeout + 1
+        if read_only:
+            server_settings["default_transaction_read_only"] = "on"
+            # Every statement has its index; a planner with poor statistics must not scan instead.
+            server_settings["enable_seqscan"] = "off"
+            options["isolation_level"] = "AUTOCOMMIT"
+        return options
+
+    def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
+        del engine, read_only  # all is said in the options
+
+    def upsert(self, model: type[Base]) -> postgresql.Insert:
+        return postgresql.insert(model)
+
+    async def bulk_insert(
+        self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        await raw.driver_connection.copy_records_to_table(
+            table.name, records=rows, columns=table.columns.keys()
+        )
+
+
+BACKENDS: dict[str, Backend] = {"sqlite": SQLiteBackend(), "postgresql": PostgreSQLBackend()}
+
+
+def backend_of(dialect: Dialect) -> Backend:
+    """The backend that belongs to a connection's dialect."""
+    return BACKENDS[dialect.name]

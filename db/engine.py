@@ -1,0 +1,119 @@
+"""Engines: the one place that opens databases."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from sqlalchemy import literal, make_url, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from db.dialects import BACKENDS
+from db.errors import DatabaseUnavailable, OperatorError
+
+Database: TypeAlias = AsyncEngine
+"""A database that is open to be asked; the name under which other rooms pass it on."""
+
+DatabaseUrl: TypeAlias = URL
+"""Where a database is."""
+
+SCHEMES = {
+    "sqlite": "sqlite",
+    "sqlite+aiosqlite": "sqlite",
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "postgresql+asyncpg": "postgresql",
+}
+
+
+def parse_database_url(text: str) -> DatabaseUrl:
+    """The address of a database, with the driver that the service uses.
+
+    Raises:
+        OperatorError: where the text names no SQLite file and no PostgreSQL database.
+    """
+    try:
+        url = make_url(text)
+        backend = SCHEMES[url.drivername]
+    except (ArgumentError, KeyError, ValueError):
+        raise OperatorError(
+            "the database address must look like sqlite:///FILE or "
+            "postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise OperatorError("the database address must name a file: sqlite:///FILE")
+    if "sslmode" in url.query:  # libpq's word, in every address that a provider hands out
+        url = url.difference_update_query(["sslmode"]).update_query_dict(
+            {"ssl": url.query["sslmode"]}
+        )
+    return url.set(drivername=BACKENDS[backend].driver)
+
+
+def create_engine(
+    url: DatabaseUrl,
+    *,
+    read_only: bool,
+    pool_size: int = 5,
+    connect_timeout: float = 5,
+    statement_timeout: float | None = None,
+) -> Database:
+    """An engine for the database at ``url``; nothing is opened before it is first used.
+
+    A read-only engine can write nothing, and needs no transaction: each of its statements is one
+    snapshot. Times are in seconds.
+    """
+    backend = BACKENDS[url.get_backend_name()]
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=connect_timeout,
+        pool_pre_ping=True,
+        hide_parameters=True,  # hashes and phone numbers belong in no log
+        **backend.engine_options(
+            read_only=read_only,
+            connect_timeout=connect_timeout,
+            statement_timeout=statement_timeout,
+        ),
+    )
+    backend.prepare(engine, read_only=read_only)
+    return engine
+
+
+@asynccontextmanager
+async def connect(engine: Database) -> AsyncIterator[AsyncConnection]:
+    """A pooled connection on which every failure of the database has one name.
+
+    Raises:
+        DatabaseUnavailable: where the database cannot be reached or cannot carry out a statement.
+            The statements are ours and fixed, so whatever stops one is the database's state.
+    """
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        reason = str(cause).partition("\n")[0] or type(cause).__name__
+        raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
+
+
+@asynccontextmanager
+async def transaction(database: Database) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction, which is committed at the end and rolled back on any error.
+
+    Raises:
+        DatabaseUnavailable: as ``connect``.
+    """
+    async with connect(database) as connection, connection.begin():
+        yield connection
+
+
+async def ping(database: Database) -> None:
+    """Have the database answer.
+
+    Raises:
+        DatabaseUnavailable: where it does not.
+    """
+    async with connect(database) as connection:
+        await connection.execute(select(literal(1)))

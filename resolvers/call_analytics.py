@@ -1,0 +1,135 @@
+"""The pipeline of one answer: window, what is wanted, fetch, report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from db.engine import Database
+from db.figures import FigureRow, Scope, Section, Wanted, read_figures
+from db.measures import Measure
+from resolvers.authenticate import Principal
+from resolvers.errors import unavailability_told
+from resolvers.report import AssistantStat, DailyStat, Report, percent, ratio
+from resolvers.window import Period, Window, window_for
+
+TOTALS: dict[str, frozenset[Measure]] = {
+    "total_calls": frozenset({Measure.CALLS}),
+    "completed_calls": frozenset({Measure.COMPLETED}),
+    "failed_calls": frozenset({Measure.FAILED}),
+    "ongoing_calls": frozenset({Measure.ONGOING}),
+    "total_duration": frozenset({Measure.COMPLETED_DURATION}),
+    "avg_duration": frozenset({Measure.COMPLETED_DURATION, Measure.COMPLETED_TIMED}),
+    "success_rate": frozenset({Measure.COMPLETED, Measure.CALLS}),
+}
+"""The measures that each figure of the totals is derived from."""
+
+DAILY: dict[str, frozenset[Measure]] = {
+    "total": frozenset({Measure.CALLS}),
+    "completed": frozenset({Measure.COMPLETED}),
+    "failed": frozenset({Measure.FAILED}),
+}
+"""The measures behind each figure of a day; its date needs none."""
+
+PER_ASSISTANT: dict[str, frozenset[Measure]] = {
+    "calls": frozenset({Measure.CALLS}),
+    "duration": frozenset({Measure.DURATION}),
+}
+"""The measures behind each figure of an assistant; its place in the order needs its calls."""
+
+DEFAULT_ASSISTANTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The figures that a client asks for, by their names in the report.
+
+    ``daily`` and ``per_assistant`` are None where the client does not ask for the list at all,
+    and may be empty where it asks for its keys only.
+    """
+
+    totals: frozenset[str] = frozenset()
+    daily: frozenset[str] | None = None
+    per_assistant: frozenset[str] | None = None
+    assistant_limit: int = DEFAULT_ASSISTANTS
+
+
+EVERYTHING = Selection(
+    totals=frozenset(TOTALS), daily=frozenset(DAILY), per_assistant=frozenset(PER_ASSISTANT)
+)
+
+
+async def call_analytics(
+    principal: Principal,
+    period: Period,
+    selection: Selection,
+    *,
+    now: datetime,
+    database: Database,
+) -> Report:
+    """The selected figures of the principal's organization; nothing else is computed.
+
+    Runs one statement, or none where the selection needs no call to be counted.
+
+    Raises:
+        Unavailable: where the database cannot answer.
+    """
+    window = window_for(period, now=now)
+    wanted = wanted_for(selection)
+    if not wanted.sections:
+        return Report(period=period, window=window)
+    with unavailability_told():
+        rows = await read_figures(
+            Scope(principal.organization_id, since=window.start),
+            wanted,
+            database=database,
+            assistant_limit=selection.assistant_limit,
+        )
+    return _report(period, window, rows)
+
+
+@lru_cache(maxsize=1024)
+def wanted_for(selection: Selection) -> Wanted:
+    """The sections and measures that a selection needs."""
+    sections = set()
+    measures: set[Measure] = set()
+    if selection.totals:
+        sections.add(Section.TOTALS)
+        measures.update(*(TOTALS[figure] for figure in selection.totals))
+    if selection.daily is not None:
+        sections.add(Section.DAYS)
+        measures.update(*(DAILY[figure] for figure in selection.daily))
+    if selection.per_assistant is not None:
+        sections.add(Section.ASSISTANTS)
+        measures.add(Measure.CALLS)
+        measures.update(*(PER_ASSISTANT[figure] for figure in selection.per_assistant))
+    return Wanted(frozenset(sections), frozenset(measures))
+
+
+def _report(period: Period, window: Window, rows: Sequence[FigureRow]) -> Report:
+    days = tuple(
+        DailyStat(row.day, row.calls, row.completed, row.failed)
+        for row in rows
+        if row.section == Section.DAYS
+    )
+    assistants = tuple(
+        AssistantStat(row.assistant_id, row.assistant_name, row.calls, row.duration)
+        for row in rows
+        if row.section == Section.ASSISTANTS
+    )
+    totals = rows[0] if rows and rows[0].section == Section.TOTALS else None
+    if totals is None:
+        return Report(period=period, window=window, daily_stats=days, top_assistants=assistants)
+    return Report(
+        period=period,
+        window=window,
+        total_calls=totals.calls,
+        completed_calls=totals.completed,
+        failed_calls=totals.failed,
+        ongoing_calls=totals.ongoing,
+        total_duration=totals.completed_duration,
+        avg_duration=ratio(totals.completed_duration, totals.completed_timed),
+        success_rate=percent(totals.completed, totals.calls),
+        daily_stats=days,
+        top_assistants=assistants,
+    )

@@ -1,0 +1,73 @@
+"""The derived answer: figures as clients know them, made of summed measures.
+
+A figure that was not asked for is None, so that nobody can mistake it for a zero.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from resolvers.window import Period, Window
+
+
+class DailyStat(NamedTuple):
+    """The calls of one UTC date."""
+
+    date: date
+    total: int | None
+    completed: int | None
+    failed: int | None
+
+
+class AssistantStat(NamedTuple):
+    """One assistant's calls in the window."""
+
+    assistant_id: int
+    assistant_name: str
+    calls: int | None
+    duration: int | None
+    """Seconds, over calls of every status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The answer for one organization and one window."""
+
+    period: Period
+    window: Window
+    total_calls: int | None = None
+    completed_calls: int | None = None
+    failed_calls: int | None = None
+    ongoing_calls: int | None = None
+    total_duration: int | None = None
+    """Seconds, over completed calls."""
+    avg_duration: float | None = None
+    """Seconds; the mean over completed calls whose duration is neither null nor 0."""
+    success_rate: float | None = None
+    """Percent of all calls that were completed, 0 to 100."""
+    daily_stats: tuple[DailyStat, ...] = ()
+    """Ascending; only dates that have calls."""
+    top_assistants: tuple[AssistantStat, ...] = ()
+    """Most calls first, ties by ascending id."""
+
+    @property
+    def window_start(self) -> datetime:
+        """The earliest instant that counts."""
+        return self.window.start
+
+    @property
+    def window_end(self) -> datetime:
+        """The request's now."""
+        return self.window.end
+
+
+def ratio(part: int | None, whole: int | None) -> float | None:
+    """``part / whole``; 0 where the whole is 0, None where either was not asked for."""
+    if part is None or whole is None:
+        return None
+    return part / whole if whole else 0.0
+
+
+def percent(part: int | None, whole: int | None) -> float | None:
+    """``part`` in percent of ``whole``, not rounded; 0 and None as in ``ratio``."""
+    return ratio(None if part is None else 100 * part, whole)

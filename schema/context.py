@@ -1,0 +1,30 @@
+"""What the resolvers of one GraphQL request share."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from resolvers.analytics import Analytics
+from resolvers.authenticate import Principal
+from resolvers.errors import AnalyticsError
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: who asks, when, and where the answers come from."""
+
+    caller: Principal | AnalyticsError
+    """Who asks, or why that is not known: fields that are nobody's are answered all the same."""
+    now: datetime
+    """The instant of the request, read once."""
+    analytics: Analytics
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks.
+
+        Raises:
+            AnalyticsError: where no valid key came with the request, or the database cannot say.
+        """
+        if isinstance(self.caller, AnalyticsError):
+            raise self.caller
+        return self.caller

@@ -1,0 +1,77 @@
+"""The GraphQL request inside an HTTP request, as GraphQL over HTTP defines it."""
+
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+
+from schema.state import State
+
+JSON_TYPE = "application/json"
+
+
+class HttpError(Exception):
+    """A request that is refused before its document is looked at."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
+
+
+class GraphQLRequest(BaseModel):
+    """The parameters of one request; unknown ones are ignored."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = Field(default=None, alias="operationName")
+    extensions: dict[str, Any] | None = None
+
+
+async def read_request(request: Request[State], *, max_body_bytes: int) -> GraphQLRequest:
+    """The GraphQL request of a GET's query string or of a POST's JSON body.
+
+    Raises:
+        HttpError: where there is none, or it is too large, or is not written as it must be.
+    """
+    try:
+        if request.method == "POST":
+            return GraphQLRequest.model_validate_json(
+                await _json_body(request, max_body_bytes=max_body_bytes)
+            )
+        return GraphQLRequest.model_validate(_query_parameters(request))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(str(part) for part in problem["loc"]) or "body"
+        raise HttpError(400, f"{name}: {problem['msg']}") from None
+
+
+async def _json_body(request: Request[State], *, max_body_bytes: int) -> bytes:
+    content_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if content_type.strip().lower() != JSON_TYPE:
+        raise HttpError(415, f"Send the request as {JSON_TYPE}.")
+    if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
+        raise HttpError(415, "Send the request in UTF-8.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HttpError(415, "Send the request without compression.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_body_bytes:
+            raise HttpError(413, f"The request is larger than {max_body_bytes} bytes.")
+    return bytes(body)
+
+
+def _query_parameters(request: Request[State]) -> dict[str, object]:
+    parameters: dict[str, object] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        text = parameters.get(name)
+        if isinstance(text, str):
+            try:
+                parameters[name] = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                raise HttpError(400, f"{name}: must be a JSON object.") from None
+    return parameters

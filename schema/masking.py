@@ -1,0 +1,44 @@
+"""GraphQL errors as clients see them: theirs in full, ours masked with an id that the log has."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from resolvers.errors import AnalyticsError
+
+logger = logging.getLogger("call_analytics")
+
+
+def presented(
+    errors: Sequence[GraphQLError], *, code: str = "BAD_USER_INPUT"
+) -> list[dict[str, Any]]:
+    """The errors of one response, each with a code in its extensions.
+
+    ``code`` is that of an error which graphql-core itself found in the client's input. Whatever
+    else is not an expected error is replaced, and logged under the id that the client gets.
+    """
+    return [_presented(error, code) for error in errors]
+
+
+def _presented(error: GraphQLError, code: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {**error.formatted}
+    cause = error.original_error
+    if isinstance(cause, AnalyticsError):
+        shown["extensions"] = {"code": cause.code}
+    elif cause is None or isinstance(cause, GraphQLError):
+        shown["extensions"] = {"code": code}
+    else:
+        error_id = log_fault(cause)
+        shown["message"] = f"Something went wrong on our side. Error id: {error_id}"
+        shown["extensions"] = {"code": "INTERNAL_SERVER_ERROR", "errorId": error_id}
+    return shown
+
+
+def log_fault(fault: BaseException) -> str:
+    """Log a fault of ours with its traceback, and return the id by which it can be found."""
+    error_id = uuid.uuid4().hex[:12]
+    logger.error("error %s", error_id, exc_info=fault)
+    return error_id

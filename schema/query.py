@@ -1,0 +1,38 @@
+"""The query, and the executable schema that is made of it."""
+
+from typing import Annotated
+
+import strawberry
+
+from resolvers.report import Report
+from resolvers.window import Period
+from schema.context import Context
+from schema.selection import selection_of
+from schema.types import CallAnalytics
+
+
+async def _call_analytics(
+    info: strawberry.Info[Context, None],
+    period: Annotated[
+        Period, strawberry.argument(description="How far back to look.")
+    ] = Period.LAST_7_DAYS,
+) -> Report:
+    context = info.context
+    principal = context.principal
+    selection = selection_of(info._raw_info)  # noqa: SLF001 - the only way to the document
+    return await context.analytics.report(principal, period, selection, now=context.now)
+
+
+@strawberry.type(description="Everything that can be asked.")
+class Query:
+    """The root of every document."""
+
+    call_analytics = strawberry.field(
+        _call_analytics,
+        graphql_type=CallAnalytics,
+        description="The call analytics of the organization that the API key belongs to. Several "
+        "periods may be asked for at once, under aliases.",
+    )
+
+
+schema = strawberry.Schema(Query)

@@ -1,0 +1,112 @@
+"""The GraphQL types. Their fields are attributes of the resolvers' report, with descriptions."""
+
+import datetime as dt
+from typing import Annotated
+
+import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from resolvers.call_analytics import DEFAULT_ASSISTANTS
+from resolvers.report import AssistantStat as AssistantStatRow
+from resolvers.report import Report
+from resolvers.window import Period
+
+PERIOD_DESCRIPTIONS = {
+    Period.LAST_1_DAY: "The last 24 hours.",
+    Period.LAST_7_DAYS: "The last 7 times 24 hours, which normally touch eight UTC dates.",
+    Period.LAST_30_DAYS: "The last 30 times 24 hours.",
+    Period.LAST_90_DAYS: "The last 90 times 24 hours.",
+}
+
+
+def _describe_period() -> None:
+    """Make the resolvers' enum a GraphQL one; that room knows no GraphQL, so it is done here."""
+    strawberry.enum(
+        Period,
+        description="How far back the figures look from now: a rolling window, not calendar days.",
+    )
+    definition: StrawberryEnumDefinition = Period.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = PERIOD_DESCRIPTIONS[Period[value.name]]
+
+
+_describe_period()
+
+
+@strawberry.type(description="The calls of one UTC calendar date.")
+class DailyStat:
+    """A day in ``dailyStats``."""
+
+    date: dt.date = strawberry.field(
+        description="The UTC date on which the calls started, as in 2026-03-10."
+    )
+    total: int = strawberry.field(description="Calls of any status.")
+    completed: int = strawberry.field(description="Calls with status `completed`.")
+    failed: int = strawberry.field(description="Calls with status `failed`.")
+
+
+@strawberry.type(description="The calls of one assistant in the window.")
+class AssistantStat:
+    """An assistant in ``topAssistants``."""
+
+    assistant_id: int = strawberry.field(description="The assistant's id on the platform.")
+    assistant_name: str = strawberry.field(description="The assistant's name.")
+    calls: int = strawberry.field(description="Calls of any status.")
+    duration: float = strawberry.field(
+        description="Seconds, summed over calls of every status. May therefore exceed its share "
+        "of `totalDuration`, which counts completed calls only."
+    )
+
+
+def _first_assistants(
+    root: strawberry.Parent[Report],
+    limit: Annotated[
+        int, strawberry.argument(description="How many at most, 1 to 100.")
+    ] = DEFAULT_ASSISTANTS,
+) -> tuple[AssistantStatRow, ...]:
+    # Another alias of the list may have asked for more of it.
+    return root.top_assistants[:limit]
+
+
+@strawberry.type(
+    description="The figures of one organization's calls in one window. All of them come from one "
+    "snapshot of the data, so the days always add up to the totals. Select what you need: "
+    "nothing else is computed."
+)
+class CallAnalytics:
+    """The answer of ``callAnalytics``."""
+
+    period: Period = strawberry.field(description="The period that was asked for.")
+    window_start: dt.datetime = strawberry.field(
+        description="The earliest instant that counts: calls that started then or later are "
+        "included."
+    )
+    window_end: dt.datetime = strawberry.field(
+        description="The instant of the request, one and the same for the whole request. Calls "
+        "that are stamped later are included too."
+    )
+    total_calls: int = strawberry.field(description="Calls of any status.")
+    completed_calls: int = strawberry.field(description="Calls with status `completed`.")
+    failed_calls: int = strawberry.field(description="Calls with status `failed`.")
+    ongoing_calls: int = strawberry.field(description="Calls with status `ongoing`.")
+    total_duration: float = strawberry.field(
+        description="Seconds, summed over completed calls; 0 if there are none."
+    )
+    avg_duration: float = strawberry.field(
+        description="Seconds: the mean over completed calls whose duration is known and not 0; 0 "
+        "if there are none."
+    )
+    success_rate: float = strawberry.field(
+        description="Percent, 0 to 100, not rounded: completed calls of all calls, ongoing ones "
+        "included; 0 if there are none."
+    )
+    daily_stats: list[DailyStat] = strawberry.field(
+        description="One entry per UTC date that has calls, ascending."
+    )
+
+    top_assistants = strawberry.field(
+        _first_assistants,
+        graphql_type=list[AssistantStat],
+        description="The assistants with most calls, most first; ties by ascending `assistantId`. "
+        "Assistants without calls in the window are absent, inactive ones with calls are not.",
+    )

@@ -1,0 +1,142 @@
+"""The two databases, the service on each of them, and what a test needs to talk to it."""
+
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from starlette.testclient import TestClient
+
+from db.engine import create_engine, parse_database_url, transaction
+from db.migrate import upgrade
+from server import create_app
+from settings import Settings
+from tests.platform import NOW, Platform
+from tests.postgres import PostgresCluster
+
+hypothesis_settings.register_profile(
+    "default",
+    deadline=None,  # tests assert behaviour, not time
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("default")
+
+IN_CI = os.environ.get("CI") == "true"
+
+ServiceFactory = Callable[..., TestClient]
+
+
+def missing(what: str) -> None:
+    """Skip a test loudly, and fail where nothing may be missing."""
+    message = f"{what} is not here: the tests that need it DID NOT RUN"
+    if IN_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    """The event loop of the tests' own database work."""
+    with asyncio.Runner() as session_runner:
+        yield session_runner
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[PostgresCluster]:
+    """A running PostgreSQL that all tests share."""
+    try:
+        shared = PostgresCluster()
+    except OSError as error:
+        missing(f"PostgreSQL ({error})")
+        raise
+    shared.start()
+    yield shared
+    shared.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> Path:
+    """A migrated SQLite file."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    runner.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(cluster: PostgresCluster, runner: asyncio.Runner) -> str:
+    """The name of a migrated PostgreSQL database."""
+    cluster.execute("CREATE DATABASE template_migrated")
+    runner.run(migrate(cluster.url("template_migrated")))
+    return "template_migrated"
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def postgres_url(cluster: PostgresCluster, postgres_template: str) -> str:
+    """The address of a migrated PostgreSQL database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    return cluster.url(name)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The address of a migrated SQLite file of the test's own."""
+    path = tmp_path / "calls.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of a migrated database, on SQLite and on PostgreSQL in turn."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    return str(request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def platform(database_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
+    """An empty platform on a migrated database."""
+    empty = Platform(database_url, runner)
+    yield empty
+    empty.close()
+
+
+@pytest.fixture
+def service(database_url: str) -> Iterator[ServiceFactory]:
+    """Starts the service on the test's database, with a clock that stands at ``NOW``."""
+    running: list[TestClient] = []
+
+    def start(**changes: object) -> TestClient:
+        settings = Settings.model_validate({"database_url": database_url, **changes})
+        app = create_app(settings, clock=lambda: NOW)
+        started = TestClient(app, raise_server_exceptions=False)
+        started.__enter__()
+        running.append(started)
+        return started
+
+    yield start
+    for started in running:
+        started.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(service: ServiceFactory) -> TestClient:
+    """The service with its default settings."""
+    return service()
+
+
+async def migrate(url: str) -> None:
+    """Bring the database at ``url`` to the newest revision."""
+    database = create_engine(parse_database_url(url), read_only=False)
+    async with transaction(database) as connection:
+        await upgrade(connection)
+    await database.dispose()

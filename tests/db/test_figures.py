@@ -1,0 +1,176 @@
+"""The statement of an answer: no more than is wanted, and never a scan of ``calls``."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from db.engine import connect
+from db.figures import FigureRow, Scope, Section, Wanted, figures_statement, read_figures
+from db.measures import Measure
+from tests.platform import NOW, Platform
+
+EVERY_SELECTION = [
+    Wanted(frozenset(sections), measures)
+    for count in (1, 2, 3)
+    for sections in combinations(Section, count)
+    for measures in (frozenset(Measure), frozenset({Measure.CALLS}))
+]
+SERIES = {
+    "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) "
+    "SELECT n FROM s",
+    "postgresql": "SELECT n FROM generate_series(1, {count}) AS s(n)",
+}
+BULK = """
+INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
+                   duration, started_at)
+SELECT 'bulk-' || {assistant} || '-' || n, {assistant}, '', '', 'completed', n % 600,
+       {started_at}
+FROM ({series}) AS numbers
+"""
+STARTED_AT = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', '2026-03-10 12:00', (-n * 13) || ' minutes') || '000'",
+    "postgresql": "timestamp '2026-03-10 12:00' - n * interval '13 minutes'",
+}
+
+
+def test_totals_alone_group_by_nothing(platform: Platform) -> None:
+    statement = figures_statement(Wanted(frozenset({Section.TOTALS}), frozenset({Measure.CALLS})))
+    sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
+
+    assert "group by" not in sql
+    assert "duration" not in sql.partition("from calls")[0]
+    assert sql.count("from calls") == 1
+
+
+@pytest.mark.parametrize("wanted", EVERY_SELECTION, ids=str)
+def test_calls_are_read_once(platform: Platform, wanted: Wanted) -> None:
+    sql = str(figures_statement(wanted).compile(dialect=platform.reader.dialect)).lower()
+
+    assert sql.count("from calls") == 1
+
+
+def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -> None:
+    huge, small = platform.add_organization(), platform.add_organization()
+    for _ in range(4):
+        _add_bulk(platform, platform.add_assistant(huge), 20_000)
+    small_assistant = platform.add_assistant(small)
+    _add_bulk(platform, small_assistant, 50)
+
+    for analyzed in (False, True):
+        if analyzed:
+            platform.run(_analyze(platform))
+        for organization in (huge, small):
+            for days in (1, 90):
+                for wanted in EVERY_SELECTION:
+                    plan = platform.run(_explain(platform, organization, days, wanted))
+                    _assert_index_only(platform, plan)
+
+
+def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(platform: Platform) -> None:
+    organization = platform.add_organization()
+    assistant = platform.add_assistant(organization)
+    wanted = Wanted(frozenset(Section), frozenset(Measure))
+
+    async def write() -> None:
+        for number in range(150):
+            sql = BULK.format(
+                assistant=assistant,
+                series=f"SELECT {number} AS n",
+                started_at=STARTED_AT[platform.reader.dialect.name],
+            )
+            await platform._execute(text(sql.replace(":", "\\:")))
+
+    async def read_while_writing() -> list[Sequence[FigureRow]]:
+        writing = asyncio.create_task(write())
+        answers = []
+        while not writing.done():
+            scope = Scope(organization, since=NOW - timedelta(days=90))
+            answers.append(
+                await read_figures(scope, wanted, database=platform.reader, assistant_limit=1)
+            )
+        await writing
+        return answers
+
+    answers = platform.run(read_while_writing())
+
+    assert len({answer[0].calls for answer in answers}) > 1, "nothing was written meanwhile"
+    for totals, *rest in answers:
+        for section in (Section.DAYS, Section.ASSISTANTS):
+            for measure in Measure:
+                parts = sum(getattr(row, measure) for row in rest if row.section == section)
+                assert parts == getattr(totals, measure)
+
+
+def _add_bulk(platform: Platform, assistant: int, count: int) -> None:
+    dialect = platform.reader.dialect.name
+    sql = BULK.format(
+        assistant=assistant,
+        series=SERIES[dialect].format(count=count),
+        started_at=STARTED_AT[dialect],
+    )
+    platform.run(platform._execute(text(sql.replace(":", "\\:"))))
+
+
+async def _analyze(platform: Platform) -> None:
+    async with platform.writer.execution_options(
+        isolation_level="AUTOCOMMIT"
+    ).connect() as connection:
+        verb = {"sqlite": "ANALYZE", "postgresql": "VACUUM ANALYZE"}
+        await connection.execute(text(verb[connection.dialect.name]))
+
+
+async def _explain(
+    platform: Platform, organization: int, days: int, wanted: Wanted
+) -> list[dict[str, Any]]:
+    """The nodes of the plan that read ``calls``."""
+    values = {
+        "organization_id": organization,
+        "since": (NOW - timedelta(days=days)).replace(tzinfo=None),
+        "assistant_limit": 10,
+    }
+    compiled = (
+        figures_statement(wanted)
+        .params(values)
+        .compile(dialect=platform.reader.dialect, compile_kwargs={"literal_binds": True})
+    )
+    async with connect(platform.reader) as connection:
+        if connection.dialect.name == "sqlite":
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+            return [{"detail": row.detail} for row in rows if " calls" in row.detail]
+        found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}")
+        plans = found.scalar_one()
+        plans = json.loads(plans) if isinstance(plans, str) else plans
+        return [node for node in _nodes(plans[0]["Plan"]) if _reads_calls(node)]
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _reads_calls(node: dict[str, Any]) -> bool:
+    return node.get("Relation Name") == "calls" or "calls" in node.get("Index Name", "")
+
+
+def _assert_index_only(platform: Platform, nodes: list[dict[str, Any]]) -> None:
+    assert nodes
+    for node in nodes:
+        if platform.reader.dialect.name == "sqlite":
+            assert node["detail"] == (
+                "SEARCH calls USING COVERING INDEX ix_calls_analytics "
+                "(assistant_id=? AND started_at>?)"
+            )
+        elif node["Node Type"] == "Bitmap Heap Scan":
+            assert "assistant_id" in node["Recheck Cond"]
+        else:
+            assert node["Node Type"] in {"Index Only Scan", "Index Scan", "Bitmap Index Scan"}
+            assert node["Index Name"] == "ix_calls_analytics"
+            assert "assistant_id = ANY" in node["Index Cond"]
+            assert "started_at >=" in node["Index Cond"]

@@ -1,0 +1,90 @@
+"""Migrations: the revisions make the models' tables, and what is not ours is left alone."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from db.engine import create_engine, parse_database_url, transaction
+from db.errors import OperatorError
+from db.migrate import (
+    VERSION_TABLE,
+    DatabaseState,
+    database_state,
+    prepare_to_serve,
+    require_managed,
+    upgrade,
+)
+from db.models import Base
+from tests.platform import Platform
+
+
+def test_the_revisions_make_the_tables_of_the_models(platform: Platform) -> None:
+    def differences(connection: Any) -> list[Any]:
+        options = {"version_table": VERSION_TABLE, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, Base.metadata))
+
+    async def compare() -> list[Any]:
+        async with transaction(platform.writer) as connection:
+            return await connection.run_sync(differences)
+
+    assert platform.run(compare()) == []
+
+
+def test_upgrading_twice_changes_nothing(platform: Platform) -> None:
+    organization = platform.add_organization()
+
+    assert _in_transaction(platform, upgrade) is None
+    assert _in_transaction(platform, database_state) is DatabaseState.MANAGED
+    assert platform.expected(organization, "7d")["total_calls"] == 0
+
+
+def test_a_database_without_tables_is_empty(tmp_path: Any, runner: asyncio.Runner) -> None:
+    platform = Platform(f"sqlite:///{tmp_path}/new.db", runner)
+
+    assert _in_transaction(platform, database_state) is DatabaseState.EMPTY
+    with pytest.raises(OperatorError, match="call-analytics db upgrade"):
+        _in_transaction(platform, require_managed)
+    platform.close()
+
+
+def test_an_embedded_database_is_created_when_it_is_served(
+    tmp_path: Any, runner: asyncio.Runner
+) -> None:
+    database = create_engine(parse_database_url(f"sqlite:///{tmp_path}/new.db"), read_only=False)
+
+    assert runner.run(prepare_to_serve(database)) is DatabaseState.MANAGED
+    runner.run(database.dispose())
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (f"UPDATE {VERSION_TABLE} SET version_num = '9999'", DatabaseState.NEWER),
+        (f"DROP TABLE {VERSION_TABLE}", DatabaseState.ATTACHED),
+        (f"DROP TABLE {VERSION_TABLE}; DROP TABLE calls", DatabaseState.INCOMPLETE),
+    ],
+)
+def test_a_database_that_is_not_ours_is_not_changed(
+    platform: Platform, change: str, state: DatabaseState
+) -> None:
+    for statement in change.split("; "):
+        platform.run(platform._execute(text(statement)))
+
+    assert _in_transaction(platform, database_state) is state
+    with pytest.raises(OperatorError):
+        _in_transaction(platform, require_managed)
+    with pytest.raises(OperatorError, match=r"leaves them alone|newer than this release"):
+        _in_transaction(platform, upgrade)
+
+
+def _in_transaction(platform: Platform, work: Any) -> Any:
+    async def run() -> Any:
+        async with transaction(platform.writer) as connection:
+            return await work(connection)
+
+    return platform.run(run())

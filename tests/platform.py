@@ -1,0 +1,155 @@
+"""A calling platform in miniature: a real database, filled row by row for one test."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, delete, event, insert
+
+from db.engine import Database, create_engine, parse_database_url, transaction
+from db.keys import generate_key, hash_key
+from db.models import Assistant, Base, Call, Organization, User, UserApiKey
+from tests import oracle
+
+T = TypeVar("T")
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+PERIOD_DAYS = {"1d": 1, "7d": 7, "30d": 30, "90d": 90}
+
+
+class Platform:
+    """The rows of a test, in the database and, for the oracle, in memory."""
+
+    def __init__(self, url: str, runner: asyncio.Runner) -> None:
+        self.url = url
+        self._runner = runner
+        self.writer = create_engine(parse_database_url(url), read_only=False)
+        self.reader = create_engine(parse_database_url(url), read_only=True)
+        self.assistants: list[oracle.Row] = []
+        self.calls: list[oracle.Row] = []
+        self._ids = iter(range(1_000_001, 2_000_000))  # far from where sequences begin
+
+    def run(self, work: Any) -> Any:
+        """Await something, on the loop to which the test's own engines belong."""
+        return self._runner.run(work)
+
+    def open(self, *, read_only: bool = True, **options: Any) -> Database:
+        """Another engine on the same database; the test disposes of it."""
+        return create_engine(parse_database_url(self.url), read_only=read_only, **options)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.run(self.writer.dispose())
+        self.run(self.reader.dispose())
+
+    def clear(self) -> None:
+        """Delete every row."""
+        self.assistants.clear()
+        self.calls.clear()
+        self.run(self._clear())
+
+    def add_organization(self, slug: str | None = None, *, is_active: bool = True) -> int:
+        """An organization with one user; returns its id, which is its user's id too."""
+        number = next(self._ids)
+        slug = slug or f"organization-{number}"
+        self.insert(Organization, id=number, name=slug.title(), slug=slug, is_active=is_active)
+        self.insert(
+            User, id=number, organization_id=number, email=f"{number}@example.org", full_name="Ada"
+        )
+        return number
+
+    def add_key(self, organization_id: int, **columns: Any) -> str:
+        """A key of an organization."""
+        key = generate_key()
+        self.insert(
+            UserApiKey,
+            **{
+                "user_id": organization_id,
+                "name": "test",
+                "key_hash": hash_key(key),
+                "key_prefix": key[:12],
+                **columns,
+            },
+        )
+        return key
+
+    def add_assistant(self, organization_id: int, name: str | None = None, **columns: Any) -> int:
+        """An assistant of an organization; returns its id."""
+        number = columns.setdefault("id", next(self._ids))
+        row = {"organization_id": organization_id, "user_id": organization_id} | columns
+        row["name"] = name or f"Assistant {number}"
+        self.insert(Assistant, **row)
+        self.assistants.append(row)
+        return int(number)
+
+    def add_calls(self, calls: Sequence[oracle.Row]) -> None:
+        """Calls; what a row leaves out is filled in."""
+        rows = [call_row(next(self._ids), **call) for call in calls]
+        self.calls += rows
+        if rows:
+            self.run(self._execute(insert(Call), rows))
+
+    def replace_calls(self, rows: list[oracle.Row]) -> None:
+        """Delete all calls and insert these whole rows, in their order, under new ids."""
+        self.run(self._execute(delete(Call)))
+        self.calls = [row | {"id": next(self._ids)} for row in rows]
+        if rows:
+            self.run(self._execute(insert(Call), self.calls))
+
+    def insert(self, model: type[Base], **row: Any) -> None:
+        """One row of any table."""
+        self.run(self._execute(insert(model), [row]))
+
+    def expected(
+        self, organization_id: int, period: str, *, now: datetime = NOW, limit: int = 10
+    ) -> oracle.Row:
+        """What the oracle says."""
+        return oracle.analytics(
+            self.calls,
+            self.assistants,
+            organization_id,
+            PERIOD_DAYS[period],
+            now.replace(tzinfo=None),
+            limit,
+        )
+
+    async def _execute(self, statement: Any, rows: list[oracle.Row] | None = None) -> None:
+        async with transaction(self.writer) as connection:
+            await connection.execute(statement, rows)
+
+    async def _clear(self) -> None:
+        async with transaction(self.writer) as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                await connection.execute(delete(table))
+
+
+def call_row(number: int, **columns: Any) -> oracle.Row:
+    """A whole row of ``calls``."""
+    return {
+        "id": number,
+        "call_sid": f"CA{number}",
+        "to_phone_number": "+15550001",
+        "customer_phone_number": "+15550002",
+        "status": "completed",
+        "duration": 60,
+        "started_at": (NOW - timedelta(hours=1)).replace(tzinfo=None),
+        "ended_at": None,
+        "call_meta": None,
+    } | columns
+
+
+@contextmanager
+def recorded_statements() -> Iterator[list[str]]:
+    """The SQL of every statement that any engine of this process executes meanwhile."""
+    statements: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)

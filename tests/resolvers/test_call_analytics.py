@@ -1,0 +1,251 @@
+"""What every number means: the worked example, the oracle, and laws."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from resolvers.authenticate import Principal
+from resolvers.call_analytics import DAILY, EVERYTHING, PER_ASSISTANT, TOTALS, Selection
+from resolvers.call_analytics import call_analytics as answer
+from resolvers.report import AssistantStat, DailyStat, Report
+from resolvers.window import Period, Window, window_for
+from tests.oracle import Row
+from tests.platform import NOW, Platform, recorded_statements
+
+
+def test_the_worked_example(platform: Platform) -> None:
+    organization = platform.add_organization()
+    support = platform.add_assistant(organization, "Support Bot")
+    sales = platform.add_assistant(organization, "Sales Rep", is_active=False)
+    platform.add_assistant(organization, "Idle")
+    platform.add_calls(
+        [
+            _call(support, "completed", 300, "2026-03-03T12:00:00"),
+            _call(support, "completed", 0, "2026-03-05T23:59:59.999999"),
+            _call(support, "failed", 20, "2026-03-06T00:00:00"),
+            _call(sales, "completed", 60, "2026-03-06T08:00:00"),
+            _call(sales, "ongoing", None, "2026-03-10T11:59:00"),
+            _call(sales, "busy", None, "2026-03-10T13:00:00"),
+            _call(support, "completed", 999, "2026-03-03T11:59:59.999999"),
+            _call(support, "completed", 999, None),
+        ]
+    )
+
+    assert _report(platform, organization, Period.LAST_7_DAYS) == Report(
+        period=Period.LAST_7_DAYS,
+        window=Window(start=NOW - timedelta(days=7), end=NOW),
+        total_calls=6,
+        completed_calls=3,
+        failed_calls=1,
+        ongoing_calls=1,
+        total_duration=360,
+        avg_duration=180,
+        success_rate=50,
+        daily_stats=(
+            DailyStat(datetime(2026, 3, 3).date(), 1, 1, 0),
+            DailyStat(datetime(2026, 3, 5).date(), 1, 1, 0),
+            DailyStat(datetime(2026, 3, 6).date(), 2, 1, 1),
+            DailyStat(datetime(2026, 3, 10).date(), 2, 0, 0),
+        ),
+        top_assistants=(
+            AssistantStat(support, "Support Bot", 3, 320),
+            AssistantStat(sales, "Sales Rep", 3, 60),
+        ),
+    )
+
+
+def test_an_organization_without_calls_has_zeros(platform: Platform) -> None:
+    organization = platform.add_organization()
+
+    assert _body(_report(platform, organization, Period.LAST_90_DAYS)) == {
+        "total_calls": 0,
+        "completed_calls": 0,
+        "failed_calls": 0,
+        "ongoing_calls": 0,
+        "total_duration": 0,
+        "avg_duration": 0,
+        "success_rate": 0,
+        "daily_stats": {},
+        "top_assistants": [],
+    }
+
+
+# Instants near the edges of every window and of the days around them.
+_moments = st.one_of(
+    st.none(),
+    st.builds(
+        lambda days, delta: (NOW - timedelta(days=days)).replace(tzinfo=None) + delta,
+        st.sampled_from([0, 1, 7, 30, 90]),
+        st.one_of(
+            st.timedeltas(min_value=timedelta(days=-2), max_value=timedelta(days=2)),
+            st.sampled_from([timedelta(microseconds=-1), timedelta(0), timedelta(hours=12)]),
+        ),
+    ),
+)
+_statuses = st.sampled_from(["completed", "failed", "ongoing", "busy", "Completed", "no-answer"])
+_durations = st.one_of(st.none(), st.just(0), st.integers(0, 2**31 - 1))
+_calls = st.lists(
+    st.tuples(st.integers(0, 13), _statuses, _durations, _moments),
+    max_size=40,
+)
+
+
+@given(calls=_calls)
+@hypothesis_settings(max_examples=60)
+def test_the_answer_is_the_oracle_s(platform: Platform, calls: list[Any]) -> None:
+    organization, other = _fill(platform, calls)
+
+    for period in Period:
+        for asked in (organization, other):
+            assert _body(_report(platform, asked, period)) == platform.expected(asked, period.value)
+
+
+@given(calls=_calls, order=st.randoms(use_true_random=False))
+@hypothesis_settings(max_examples=15)
+def test_the_order_of_insertion_changes_nothing(
+    platform: Platform, calls: list[Any], order: Any
+) -> None:
+    organization, _ = _fill(platform, calls)
+    before = _body(_report(platform, organization, Period.LAST_30_DAYS))
+
+    rows = list(platform.calls)
+    order.shuffle(rows)
+    platform.replace_calls(rows)
+
+    assert _body(_report(platform, organization, Period.LAST_30_DAYS)) == before
+
+
+@given(calls=_calls)
+@hypothesis_settings(max_examples=15)
+def test_another_organization_s_rows_change_nothing(platform: Platform, calls: list[Any]) -> None:
+    organization, other = _fill(platform, calls)
+    before = _body(_report(platform, organization, Period.LAST_30_DAYS))
+
+    assistant = platform.add_assistant(other)
+    platform.add_calls([_call(assistant, "completed", 5, "2026-03-09T00:00:00")] * 3)
+
+    assert _body(_report(platform, organization, Period.LAST_30_DAYS)) == before
+
+
+@given(
+    calls=_calls,
+    selection=st.builds(
+        Selection,
+        totals=st.frozensets(st.sampled_from(sorted(TOTALS))),
+        daily=st.none() | st.frozensets(st.sampled_from(sorted(DAILY))),
+        per_assistant=st.none() | st.frozensets(st.sampled_from(sorted(PER_ASSISTANT))),
+        assistant_limit=st.integers(1, 100),
+    ),
+)
+@hypothesis_settings(max_examples=60)
+def test_asking_for_fewer_figures_changes_no_value(
+    platform: Platform, calls: list[Any], selection: Selection
+) -> None:
+    organization, _ = _fill(platform, calls)
+    everything = platform.expected(organization, "30d", limit=selection.assistant_limit)
+
+    with recorded_statements() as statements:
+        report = _report(platform, organization, Period.LAST_30_DAYS, selection)
+
+    assert {figure: getattr(report, figure) for figure in selection.totals} == {
+        figure: everything[figure] for figure in selection.totals
+    }
+    assert [_chosen(day._asdict(), selection.daily or ()) for day in report.daily_stats] == [
+        _chosen(day, selection.daily or ())
+        for day in everything["daily_stats"].values()
+        if selection.daily is not None
+    ]
+    per_assistant = ("assistant_id", "assistant_name", *(selection.per_assistant or ()))
+    assert [_chosen(stat._asdict(), per_assistant) for stat in report.top_assistants] == [
+        _chosen(stat, per_assistant)
+        for stat in everything["top_assistants"]
+        if selection.per_assistant is not None
+    ]
+    is_asked = (
+        selection.totals or selection.daily is not None or selection.per_assistant is not None
+    )
+    assert len(statements) == (1 if is_asked else 0)
+
+
+@given(calls=_calls)
+@hypothesis_settings(max_examples=15)
+def test_days_and_assistants_add_up_to_the_totals(platform: Platform, calls: list[Any]) -> None:
+    organization, _ = _fill(platform, calls)
+
+    report = _report(platform, organization, Period.LAST_90_DAYS)
+
+    for figure, total in (
+        ("total", report.total_calls),
+        ("completed", report.completed_calls),
+        ("failed", report.failed_calls),
+    ):
+        assert sum(getattr(day, figure) for day in report.daily_stats) == total
+    everyone = Selection(per_assistant=frozenset({"calls"}), assistant_limit=100)
+    report = _report(platform, organization, Period.LAST_90_DAYS, everyone)
+    assert sum(stat.calls or 0 for stat in report.top_assistants) == sum(
+        day.total or 0 for day in _report(platform, organization, Period.LAST_90_DAYS).daily_stats
+    )
+
+
+@pytest.mark.parametrize("period", Period)
+def test_a_window_is_a_whole_number_of_times_24_hours(period: Period) -> None:
+    window = window_for(period, now=NOW)
+
+    assert window.end == NOW
+    assert window.end - window.start == timedelta(hours=24 * int(period.value[:-1]))
+
+
+def _fill(platform: Platform, calls: list[Any]) -> tuple[int, int]:
+    """Two organizations whose assistants' ids interleave, with calls in both."""
+    platform.clear()
+    organizations = platform.add_organization(), platform.add_organization()
+    assistants = [platform.add_assistant(organizations[number % 2]) for number in range(14)]
+    platform.add_calls(
+        [
+            {
+                "assistant_id": assistants[number],
+                "status": status,
+                "duration": duration,
+                "started_at": started_at,
+            }
+            for number, status, duration, started_at in calls
+        ]
+    )
+    return organizations
+
+
+def _report(
+    platform: Platform, organization: int, period: Period, selection: Selection = EVERYTHING
+) -> Report:
+    report = platform.run(
+        answer(Principal(0, organization), period, selection, now=NOW, database=platform.reader)
+    )
+    assert isinstance(report, Report)
+    return report
+
+
+def _body(report: Report) -> Row:
+    """A report in the oracle's shape."""
+    body: Row = {figure: getattr(report, figure) for figure in TOTALS}
+    body["daily_stats"] = {
+        day.date.isoformat(): _chosen(day._asdict(), DAILY) for day in report.daily_stats
+    }
+    body["top_assistants"] = [stat._asdict() for stat in report.top_assistants]
+    return body
+
+
+def _chosen(row: Row, names: Any) -> Row:
+    return {name: row[name] for name in names}
+
+
+def _call(assistant: int, status: str, duration: int | None, started_at: str | None) -> Row:
+    return {
+        "assistant_id": assistant,
+        "status": status,
+        "duration": duration,
+        "started_at": started_at and datetime.fromisoformat(started_at),
+    }

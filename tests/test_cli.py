@@ -1,0 +1,274 @@
+"""The command, as its users run it: in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("call-analytics")
+KEY = re.compile(r"burki_[a-z0-9]{32}")
+CSV = """Call ID,Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
+1,CA1,Support Bot,+15550001,completed,300,2026-03-03T12:00:00,
+2,CA2,Sales Rep,+15550001,completed,never,2026-03-03T12:00:00,
+"""
+
+
+def run(directory: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        cwd=directory,
+        env=_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def started(
+    directory: Path, *arguments: str, **settings: object
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """Run a serving command until the end of the block; yields its address."""
+    port = _free_port()
+    log = directory / "log.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=directory,
+            env=_environment({"PORT": port, **settings}),
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _wait_until_it_answers(base, process, log)
+        yield base, process
+    finally:
+        process.terminate()
+        assert process.wait(60) in (0, -signal.SIGTERM), log.read_text()
+
+
+def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text(CSV)
+
+    assert run(tmp_path, "db", "upgrade").stdout == "The database is up to date.\n"
+    imported = run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
+    assert imported.stderr == (
+        "line 3: Duration (seconds) must be a whole number of seconds, not 'never'\n"
+    )
+    assert imported.stdout.splitlines()[-1] == "1 added, 0 updated, 1 rejected."
+    assert imported.returncode == 0
+    key = run(tmp_path, "keys", "create", "--name", "dashboard").stdout.strip()
+    assert KEY.fullmatch(key)
+    listed = run(tmp_path, "keys", "list").stdout
+    assert re.fullmatch(rf" +1  {key[:12]}\.\.\. +active +acme +dashboard\n", listed), listed
+
+    with started(tmp_path, "serve") as (base, _process):
+        status, answer = _get(f"{base}/api/v1/calls/analytics?period=90d", key)
+        assert (status, set(answer["daily_stats"])) == (200, set())
+        assert run(tmp_path, "keys", "revoke", "1").stdout == f"Revoked {key[:12]}... of acme.\n"
+    assert "revoked" in run(tmp_path, "keys", "list").stdout
+
+
+def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text(CSV)
+    run(tmp_path, "db", "upgrade")
+
+    result = run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme", "--strict")
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "call-analytics: nothing was imported: 1 bad rows"
+
+
+def test_the_demo_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        with started(tmp_path, "demo") as (base, _process):
+            log = (tmp_path / "log.txt").read_text()
+            found = KEY.search(log)
+            assert found is not None
+            status, answer = _get(f"{base}/api/v1/calls/analytics?period=90d", found[0])
+            assert status == 200
+            assert answer["total_calls"] > 10_000
+            curl = re.findall(r"^curl .*?(?:\\\n.*?)*$", log, re.MULTILINE)
+            assert len(curl) == 2
+            for line in curl:
+                assert base in line
+                assert found[0] in line
+
+
+def test_several_workers_serve(tmp_path: Path) -> None:
+    with started(tmp_path, "serve", WORKERS=2) as (base, _process):
+        assert _get(f"{base}/readyz")[0] == 200
+
+
+def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
+    with started(tmp_path, "serve") as (base, process):
+        host, port = base.removeprefix("http://").split(":")
+        body = json.dumps({"query": "{ __typename }"}).encode()
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        ).encode()
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(head + body[:5])
+            time.sleep(0.3)
+            process.terminate()
+            time.sleep(0.3)
+            with pytest.raises(OSError):
+                socket.create_connection((host, int(port)), timeout=1).close()
+            connection.sendall(body[5:])
+            answer = b"".join(iter(lambda: connection.recv(10_000), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b'{"data":{"__typename":"Query"}}')
+
+
+def test_schema_prints_the_sdl(tmp_path: Path) -> None:
+    sdl = (Path(__file__).parents[1] / "schema" / "schema.graphql").read_text()
+
+    assert run(tmp_path, "schema").stdout == sdl
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "line"),
+    [
+        (
+            ["serve"],
+            {"PORT": "eighty"},
+            (
+                "CALL_ANALYTICS_PORT: Input should be a valid integer, unable to parse string as "
+                "an integer"
+            ),
+        ),
+        (
+            ["serve"],
+            {"WORKERS": 0, "LOG_LEVEL": "loud"},
+            (
+                "CALL_ANALYTICS_WORKERS: Input should be greater than or equal to 1; "
+                "CALL_ANALYTICS_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'"
+            ),
+        ),
+        (
+            ["serve"],
+            {"DATABASE_URL": "mysql://db/calls"},
+            (
+                "CALL_ANALYTICS_DATABASE_URL: the database address must look like sqlite:///FILE or "
+                "postgresql://USER:PASSWORD@HOST/NAME"
+            ),
+        ),
+        (
+            ["keys", "create"],
+            {},
+            "the database is empty; run first: call-analytics db upgrade",
+        ),
+        (
+            ["import", "nothing.csv"],
+            {},
+            "the database is empty; run first: call-analytics db upgrade",
+        ),
+        (
+            ["db", "upgrade"],
+            {"DATABASE_URL": "sqlite:////nowhere/calls.db"},
+            "the database does not answer: unable to open database file",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(
+    tmp_path: Path, arguments: list[str], settings: dict[str, object], line: str
+) -> None:
+    result = run(tmp_path, *arguments, **settings)
+
+    assert result.stderr == f"call-analytics: {line}\n"
+    assert result.returncode == 1
+
+
+def test_what_the_operator_names_must_exist(tmp_path: Path) -> None:
+    run(tmp_path, "db", "upgrade")
+
+    for arguments, line in [
+        (["keys", "revoke", "7"], "there is no key 7; see: call-analytics keys list"),
+        (
+            ["keys", "create"],
+            "name the organization with --organization (there are: none yet)",
+        ),
+        (
+            ["keys", "create", "--organization", "acme"],
+            "there is no organization 'acme' (there are: none yet)",
+        ),
+        (
+            ["import", "nothing.csv", "--organization", "acme", "--create"],
+            "nothing.csv cannot be read: No such file or directory",
+        ),
+    ]:
+        result = run(tmp_path, *arguments)
+        assert (result.stderr, result.returncode) == (f"call-analytics: {line}\n", 1)
+
+
+def test_check_tells_what_an_empty_database_needs(tmp_path: Path) -> None:
+    result = run(tmp_path, "db", "check")
+
+    assert result.returncode == 1
+    assert result.stdout == (
+        "The database is empty.\n- the database has no tables. Remedy:\n"
+        "  call-analytics db upgrade\n"
+    )
+
+    run(tmp_path, "db", "upgrade")
+    result = run(tmp_path, "db", "check")
+    assert result.stdout == "The database is managed.\nNothing is missing.\n"
+    assert result.returncode == 0
+
+
+def test_demo_leaves_other_data_alone(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text(CSV)
+    run(tmp_path, "db", "upgrade")
+    run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
+
+    result = run(tmp_path, "demo")
+
+    assert result.returncode == 1
+    assert "is left alone" in result.stderr
+
+
+def _environment(settings: dict[str, object]) -> dict[str, str]:
+    """This process's environment, with no settings but the given ones."""
+    clean = {name: value for name, value in os.environ.items() if "CALL_ANALYTICS" not in name}
+    return clean | {f"CALL_ANALYTICS_{name}": str(value) for name, value in settings.items()}
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_until_it_answers(base: str, process: "subprocess.Popen[str]", log: Path) -> None:
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            _get(f"{base}/healthz")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"it never answered: {log.read_text()}")
+
+
+def _get(url: str, key: str = "") -> tuple[int, Any]:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return response.status, json.load(response)
