@@ -33,7 +33,7 @@ demo: install ## Fill a demo database, print a key, and serve
 	$(BIN)/call-analytics demo
 
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
 check: install ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -18,9 +18,9 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("call-analytics")
 KEY = re.compile(r"burki_[a-z0-9]{32}")
-CSV = """Call ID,Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
-1,CA1,Support Bot,+15550001,completed,300,2026-03-03T12:00:00,
-2,CA2,Sales Rep,+15550001,completed,never,2026-03-03T12:00:00,
+CSV = """Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
+CA1,Support Bot,+15550001,completed,300,2026-03-03T12:00:00,
+CA2,Sales Rep,+15550001,completed,never,2026-03-03T12:00:00,
 """
 
 
@@ -166,8 +166,8 @@ def test_schema_prints_the_sdl(tmp_path: Path) -> None:
             ["serve"],
             {"DATABASE_URL": "mysql://db/calls"},
             (
-                "CALL_ANALYTICS_DATABASE_URL: the database address must look like sqlite:///FILE or "
-                "postgresql://USER:PASSWORD@HOST/NAME"
+                "CALL_ANALYTICS_DATABASE_URL: the database address must look like "
+                "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
             ),
         ),
         (

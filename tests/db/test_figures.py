@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from db.engine import connect
@@ -48,11 +47,11 @@ def test_totals_alone_group_by_nothing(platform: Platform) -> None:
     assert sql.count("from calls") == 1
 
 
-@pytest.mark.parametrize("wanted", EVERY_SELECTION, ids=str)
-def test_calls_are_read_once(platform: Platform, wanted: Wanted) -> None:
-    sql = str(figures_statement(wanted).compile(dialect=platform.reader.dialect)).lower()
+def test_calls_are_read_once(platform: Platform) -> None:
+    for wanted in EVERY_SELECTION:
+        sql = str(figures_statement(wanted).compile(dialect=platform.reader.dialect)).lower()
 
-    assert sql.count("from calls") == 1
+        assert sql.count("from calls") == 1
 
 
 def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -> None:
