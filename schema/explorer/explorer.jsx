@@ -4,14 +4,23 @@ import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
 import { createRoot } from 'react-dom/client';
 
-const FIRST_QUERY = `# Put your key into the Headers tab below, then run this.
+const FIRST_QUERY = `# Put your key into the headers below.
 query FirstLook {
   callAnalytics(period: LAST_7_DAYS) {
     totalCalls
     successRate
     avgDuration
-    dailyStats { date total completed failed }
-    topAssistants(limit: 3) { assistantName calls duration }
+    dailyStats {
+      date
+      total
+      completed
+      failed
+    }
+    topAssistants(limit: 3) {
+      assistantName
+      calls
+      duration
+    }
   }
 }
 `;

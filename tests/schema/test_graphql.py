@@ -156,8 +156,8 @@ def test_aliases_inside_the_field_are_answered(
 
     answer = ask(
         "{ callAnalytics(period: LAST_90_DAYS) { n: totalCalls "
-        "two: topAssistants(limit: 2) { id: assistantId } "
-        "all: topAssistants(limit: 100) { id: assistantId calls } days: dailyStats { d: date } } }"
+        "all: topAssistants(limit: 100) { id: assistantId calls } "
+        "two: topAssistants(limit: 2) { id: assistantId } days: dailyStats { d: date } } }"
     )["data"]["callAnalytics"]
 
     ranking = expected["top_assistants"]
