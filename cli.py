@@ -10,7 +10,14 @@ from typing import Annotated, TypeVar
 
 import typer
 import uvicorn
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TimeRemainingColumn,
+)
 
 from db.check import Finding, check_database
 from db.demo import prepare_demo
@@ -25,8 +32,17 @@ from db.engine import (
 from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
 from db.importing import ImportReport, import_calls
 from db.keys import create_key, list_keys, revoke_key
+from db.measures import Measure
 from db.migrate import DatabaseState, prepare_to_serve, require_managed, upgrade
 from db.organizations import create_organization, organization_slugs
+from db.rollup_upkeep import (
+    compact_rollups,
+    disable_rollups,
+    enable_rollups,
+    rollup_status,
+    verify_rollups,
+)
+from db.rollups import HOUR, Difference
 from schema.query import schema as graphql_schema
 from settings import PREFIX, Settings, SettingsError, load_settings
 
@@ -42,6 +58,8 @@ keys = typer.Typer(help="API keys.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(db, name="db")
+rollups = typer.Typer(help="Rollups, which keep answers fast.", no_args_is_help=True)
+app.add_typer(rollups, name="rollups")
 
 OrganizationOption = Annotated[
     str | None,
@@ -217,6 +235,71 @@ def check() -> None:
     typer.echo("Nothing is missing.")
 
 
+@rollups.command("enable")
+def enable() -> None:
+    """Create and fill rollups, in a database that may go on being written meanwhile."""
+
+    async def run(database: Database) -> None:
+        with _progress(BarColumn(), MofNCompleteColumn()) as bar:
+            task = bar.add_task("fill")
+            await enable_rollups(
+                database, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+
+    _with_database(load_settings(), run)
+    typer.echo("Rollups are on.")
+
+
+@rollups.command("disable")
+def disable() -> None:
+    """Remove every trace of the rollups; answers stay the same, and become slower."""
+    _with_database(load_settings(), disable_rollups)
+    typer.echo("Rollups are off.")
+
+
+@rollups.command("status")
+def status() -> None:
+    """Tell whether there are rollups, and how many rows."""
+    found = _with_database(load_settings(), rollup_status)
+    typer.echo(
+        f"Rollups are {found.state.value}: {found.rows:,} rows, {found.waiting:,} to be merged."
+    )
+
+
+@rollups.command("compact")
+def compact() -> None:
+    """Merge the rows that wait; the server does it by itself."""
+    typer.echo(f"{_with_database(load_settings(), compact_rollups):,} rows merged.")
+
+
+@rollups.command("verify")
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Make the rollups right.")] = False,
+) -> None:
+    """Compare every hour and day with its calls, and print those that differ."""
+    differences: list[Difference] = []
+
+    def note(difference: Difference) -> None:
+        differences.append(difference)
+        length = "hour" if difference.grain == HOUR else "day"
+        amounts = difference._asdict()
+        excess = ", ".join(f"{name} {amounts[name]:+d}" for name in Measure if amounts[name])
+        typer.echo(
+            f"assistant {difference.assistant_id}, {length} of {difference.bucket}: {excess}"
+        )
+
+    _with_database(load_settings(), lambda database: verify_rollups(database, note, repair=repair))
+    if not differences:
+        typer.echo("Every hour and day is the sum of its calls.")
+    elif repair:
+        typer.echo(f"{len(differences):,} hours and days repaired.")
+    else:
+        raise OperatorError(
+            f"{len(differences):,} hours and days are not the sum of their calls; "
+            "mend them: call-analytics rollups verify --repair"
+        )
+
+
 @app.command()
 def schema() -> None:
     """Print the GraphQL schema."""
@@ -228,9 +311,7 @@ class _ImportProgress:
 
     def __init__(self, file: Path) -> None:
         size = file.stat().st_size if file.is_file() else None
-        self._bar = Progress(
-            BarColumn(), DownloadColumn(), TimeRemainingColumn(), disable=not sys.stdout.isatty()
-        )
+        self._bar = _progress(BarColumn(), DownloadColumn(), TimeRemainingColumn())
         self._task = self._bar.add_task("import", total=size)
 
     def __enter__(self) -> "_ImportProgress":
@@ -249,6 +330,11 @@ class _ImportProgress:
     def bad_row(self, line: int, reason: str) -> None:
         """Report a row that was not imported."""
         typer.echo(f"line {line}: {reason}", err=True)
+
+
+def _progress(*columns: ProgressColumn) -> Progress:
+    """A progress bar, which is there on a terminal only."""
+    return Progress(*columns, disable=not sys.stdout.isatty())
 
 
 def _summary(report: ImportReport) -> str:

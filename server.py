@@ -1,5 +1,7 @@
 """The composition root: settings in, an ASGI application out."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from db.engine import Database, create_engine, parse_database_url, ping
+from db.engine import Database, DatabaseUrl, create_engine, parse_database_url, ping
 from db.errors import DatabaseUnavailable
+from db.rollup_upkeep import compact_regularly
 from resolvers.analytics import Analytics
 from schema.explorer import explorer_assets
 from schema.graphql_http import GraphQLEndpoint
@@ -50,7 +53,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             statement_timeout=settings.statement_timeout_seconds,
         )
         analytics = Analytics(database, key_cache_seconds=settings.key_cache_seconds)
-        yield ServerState(analytics=analytics, clock=clock, database=database)
+        async with _compacting(url, settings):
+            yield ServerState(analytics=analytics, clock=clock, database=database)
         await database.dispose()
 
     async def ready(request: Request[ServerState]) -> Response:
@@ -84,6 +88,24 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     return app
 
 
+@asynccontextmanager
+async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
+    """Compact the rollups meanwhile; of several processes, one at a time does it."""
+    if settings.compaction_seconds == 0:
+        yield
+        return
+    writer = create_engine(
+        url, read_only=False, pool_size=1, connect_timeout=settings.connect_timeout_seconds
+    )
+    work = asyncio.create_task(compact_regularly(writer, seconds=settings.compaction_seconds))
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await writer.dispose()
+
+
 async def alive(_request: Request[ServerState]) -> Response:
     """Whether the process lives."""
     return json_response({"status": "ok"})
@@ -109,4 +131,6 @@ async def fail(_request: Request, fault: Exception) -> Response:
 
 def app_from_environment() -> Starlette:
     """The application of one server process, as ``call-analytics serve`` starts it."""
-    return create_app(load_settings())
+    settings = load_settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
+    return create_app(settings)

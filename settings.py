@@ -48,6 +48,12 @@ class Settings(BaseSettings):
         le=60,
         description="How long a key that was found valid stays so; 0 asks the database every time.",
     )
+    compaction_seconds: float = Field(
+        default=10,
+        ge=0,
+        description="How often rollup rows that wait are merged (PostgreSQL); 0 leaves it to "
+        "`call-analytics rollups compact`.",
+    )
     retry_after_seconds: int = Field(
         default=5,
         ge=1,

@@ -8,7 +8,7 @@ uses an element of this module, which is compiled per dialect; where they need d
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Date, Table, event, insert
+from sqlalchemy import Date, DateTime, Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -21,6 +21,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from db.models import Base
 
 BUSY_TIMEOUT_MS = 10_000
+
+# Undefined table, insufficient privilege, and a cached plan whose tables have changed.
+POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42501", "0A000"}
 
 
 class utc_date(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
@@ -39,6 +42,40 @@ def _utc_date_postgresql(element: utc_date, compiler: SQLCompiler, **kwargs: Any
 def _utc_date_sqlite(element: utc_date, compiler: SQLCompiler, **kwargs: Any) -> str:
     # Timestamps are ISO 8601 text here; cutting is five times faster than date().
     return f"substr({compiler.process(element.clauses, **kwargs)}, 1, 10)"
+
+
+class utc_hour(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """The start of the UTC hour of a stored timestamp, as a timestamp."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(utc_hour, "postgresql")
+def _utc_hour_postgresql(element: utc_hour, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"date_trunc('hour', {compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(utc_hour, "sqlite")
+def _utc_hour_sqlite(element: utc_hour, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"(substr({compiler.process(element.clauses, **kwargs)}, 1, 13) || ':00:00.000000')"
+
+
+class utc_day(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """The start of the UTC day of a stored timestamp, as a timestamp."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(utc_day, "postgresql")
+def _utc_day_postgresql(element: utc_day, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"date_trunc('day', {compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(utc_day, "sqlite")
+def _utc_day_sqlite(element: utc_day, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"(substr({compiler.process(element.clauses, **kwargs)}, 1, 10) || ' 00:00:00.000000')"
 
 
 class among(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
@@ -81,6 +118,10 @@ class Backend(Protocol):
 
     def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
         """Register what every new connection and transaction of the engine needs."""
+        ...
+
+    def is_schema_change(self, error: BaseException) -> bool:
+        """Whether a statement failed because a table is missing, forbidden, or another now."""
         ...
 
     def upsert(self, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
@@ -138,6 +179,9 @@ class SQLiteBackend:
         def begin_immediate(connection: Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    def is_schema_change(self, error: BaseException) -> bool:
+        return str(error).startswith("no such table")
+
     def upsert(self, model: type[Base]) -> sqlite.Insert:
         return sqlite.insert(model)
 
@@ -180,6 +224,9 @@ class PostgreSQLBackend:
 
     def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
         del engine, read_only  # all is said in the options
+
+    def is_schema_change(self, error: BaseException) -> bool:
+        return getattr(error, "sqlstate", None) in POSTGRESQL_SCHEMA_CHANGES
 
     def upsert(self, model: type[Base]) -> postgresql.Insert:
         return postgresql.insert(model)

@@ -9,8 +9,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from db.dialects import BACKENDS
-from db.errors import DatabaseUnavailable, OperatorError
+from db.dialects import BACKENDS, backend_of
+from db.errors import DatabaseChanged, DatabaseUnavailable, OperatorError
 
 Database: TypeAlias = AsyncEngine
 """A database that is open to be asked; the name under which other rooms pass it on."""
@@ -95,6 +95,8 @@ async def connect(engine: Database) -> AsyncIterator[AsyncConnection]:
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         cause = getattr(error, "orig", None) or error
         reason = str(cause).partition("\n")[0] or type(cause).__name__
+        if backend_of(engine.dialect).is_schema_change(cause):
+            raise DatabaseChanged(f"the database refuses: {reason}") from error
         raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
 
 

@@ -4,6 +4,7 @@
 
     DatabaseError
     ├── DatabaseUnavailable   it did not answer: down, unreachable, too slow, or unreadable
+    │   └── DatabaseChanged   a table is not there, or no longer what it was
     └── OperatorError         a command cannot be carried out; the message says what to do
 """
 
@@ -14,6 +15,10 @@ class DatabaseError(Exception):
 
 class DatabaseUnavailable(DatabaseError):  # noqa: N818 - a state of affairs
     """The database could not answer; asking again later may help."""
+
+
+class DatabaseChanged(DatabaseUnavailable):
+    """A table is not there, or not to be read; or it changed since it was last used."""
 
 
 class OperatorError(DatabaseError):

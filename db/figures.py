@@ -1,8 +1,13 @@
-"""Reading the figures: one statement, which computes what is wanted and nothing else."""
+"""Reading the figures: one statement, which computes what is wanted and nothing else.
+
+The calls of a window are read from **tiles** that together cover it exactly once. Without rollups
+there is one, the calls themselves. With rollups, whole days come from day rows, the hours up to
+the first midnight from hour rows, and the rest of the hour at the window's edge from the calls.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,6 +22,8 @@ from sqlalchemy import (
     bindparam,
     cast,
     desc,
+    false,
+    func,
     literal_column,
     null,
     select,
@@ -27,8 +34,9 @@ from sqlalchemy.sql.selectable import CTE, CompoundSelect
 
 from db.dialects import among, utc_date
 from db.engine import Database, connect
-from db.measures import OVER_CALLS, Measure, total_of
+from db.measures import OF_ONE_CALL, Measure, total_of
 from db.models import Assistant, Call
+from db.rollups import DAY, HOUR, call_rollups, is_ready
 
 
 class Section(IntEnum):
@@ -45,6 +53,11 @@ class Wanted:
 
     sections: frozenset[Section]
     measures: frozenset[Measure]
+
+    def __post_init__(self) -> None:
+        # Days and assistants without calls are absent, and assistants are ranked by their calls.
+        if self.sections - {Section.TOTALS}:
+            object.__setattr__(self, "measures", self.measures | {Measure.CALLS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,65 +87,124 @@ class FigureRow(NamedTuple):
     duration: int | None
     completed_duration: int | None
     completed_timed: int | None
+    from_rollups: bool
+    """Whether rollups were read, and not calls only."""
 
 
 async def read_figures(
-    scope: Scope, wanted: Wanted, *, database: Database, assistant_limit: int = 0
+    scope: Scope,
+    wanted: Wanted,
+    *,
+    database: Database,
+    use_rollups: bool,
+    assistant_limit: int = 0,
 ) -> Sequence[FigureRow]:
     """Compute the wanted figures of the scope's calls, in one statement and so in one snapshot.
 
     Rows come in the order of their sections; days ascending; assistants by calls descending, then
-    by ``assistant_id`` ascending, at most ``assistant_limit`` of them.
+    by ``assistant_id`` ascending, at most ``assistant_limit`` of them. With ``use_rollups``, which
+    needs their tables to exist, rollups are read if they are ready at that instant.
 
     Raises:
+        DatabaseChanged: where a table is not there, or not to be read.
         DatabaseUnavailable: where the database cannot answer.
     """
     async with connect(database) as connection:
         result = await connection.execute(
-            figures_statement(wanted),
+            figures_statement(wanted, use_rollups=use_rollups),
             {
                 "organization_id": scope.organization_id,
-                "since": scope.since.astimezone(UTC).replace(tzinfo=None),
+                **tile_edges(scope.since),
                 "assistant_limit": assistant_limit,
             },
         )
         return [FigureRow._make(row) for row in result]
 
 
-@lru_cache(maxsize=256)
-def figures_statement(wanted: Wanted) -> Select[Any] | CompoundSelect[Any]:
-    """The statement for ``wanted``, with parameters ``organization_id``, ``since`` and, where
-    assistants are wanted, ``assistant_limit``.
-    """
-    parts = _parts(wanted)
-    sections = [_SECTIONS[section](parts, wanted) for section in sorted(wanted.sections)]
+def tile_edges(since: datetime) -> dict[str, datetime]:
+    """Where the tiles of a window begin: at its start, the next full hour, the next midnight."""
+    start = since.astimezone(UTC).replace(tzinfo=None)
+    hour = _round_up(start, start.replace(minute=0, second=0, microsecond=0), timedelta(hours=1))
+    day = _round_up(hour, hour.replace(hour=0), timedelta(days=1))
+    return {"since": start, "since_hour": hour, "since_day": day}
+
+
+def _round_up(moment: datetime, rounded_down: datetime, step: timedelta) -> datetime:
+    return rounded_down if rounded_down == moment else rounded_down + step
+
+
+@lru_cache(maxsize=512)
+def figures_statement(wanted: Wanted, *, use_rollups: bool) -> Select[Any] | CompoundSelect[Any]:
+    """The statement for ``wanted``, with the parameters that ``read_figures`` gives it."""
+    tiles = _rolled_tiles(wanted) if use_rollups else [_calls_tile(wanted, _started("since"))]
+    source = tiles[0] if len(tiles) == 1 else union_all(*tiles)
+    parts = source.cte("parts")
+    from_rollups = is_ready() if use_rollups else false()
+    sections = [
+        _SECTIONS[section](parts, wanted).add_columns(from_rollups)
+        for section in sorted(wanted.sections)
+    ]
     rows = sections[0] if len(sections) == 1 else union_all(*sections)
     return rows.order_by("section", "day", desc("calls"), "assistant_id")
 
 
-def in_scope() -> ColumnElement[bool]:
-    """The tenant predicate: the calls of the organization's assistants, inactive ones too."""
+def in_scope(assistant_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[Any]:
+    """The tenant predicate: the rows of the organization's assistants, inactive ones too."""
     assistants = select(Assistant.id).where(
         Assistant.organization_id == bindparam("organization_id", type_=Integer)
     )
-    return among(Call.assistant_id, assistants.scalar_subquery())
+    return among(assistant_id, assistants.scalar_subquery())
 
 
-def _parts(wanted: Wanted) -> CTE:
-    """The scope's calls, merged as far as the wanted sections allow."""
+def _rolled_tiles(wanted: Wanted) -> list[Select[Any]]:
+    before_hour = Call.started_at < _edge("since_hour")
+    hours = call_rollups.c.bucket >= _edge("since_hour"), call_rollups.c.bucket < _edge("since_day")
+    return [
+        _calls_tile(wanted, _started("since"), before_hour),
+        _calls_tile(wanted, _started("since_hour"), ~is_ready()),
+        _rollup_tile(wanted, HOUR, *hours),
+        _rollup_tile(wanted, DAY, call_rollups.c.bucket >= _edge("since_day")),
+    ]
+
+
+def _calls_tile(wanted: Wanted, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """A tile of calls, summed up as far as the wanted sections allow."""
+    keys = _keys(wanted, Call.assistant_id, Call.started_at)
+    measures = [
+        func.sum(OF_ONE_CALL[measure](Call.status, Call.duration)).label(measure)
+        for measure in sorted(wanted.measures)
+    ]
+    return select(*keys, *measures).where(in_scope(Call.assistant_id), *conditions).group_by(*keys)
+
+
+def _rollup_tile(wanted: Wanted, grain: int, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """A tile of rollup rows of one grain, as they are."""
+    columns = call_rollups.c
+    keys = _keys(wanted, columns.assistant_id, columns.bucket)
+    measures = [columns[measure].label(measure) for measure in sorted(wanted.measures)]
+    return select(*keys, *measures).where(
+        in_scope(columns.assistant_id),
+        columns.grain == literal_column(str(grain)),
+        *conditions,
+        is_ready(),
+    )
+
+
+def _keys(wanted: Wanted, assistant_id: Any, moment: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401
     keys: list[ColumnElement[Any]] = []
     if Section.DAYS in wanted.sections:
-        keys.append(utc_date(Call.started_at).label("day"))
+        keys.append(utc_date(moment).label("day"))
     if Section.ASSISTANTS in wanted.sections:
-        keys.append(Call.assistant_id.label("assistant_id"))
-    measures = [OVER_CALLS[measure].label(measure) for measure in sorted(wanted.measures)]
-    since = bindparam("since", type_=Call.started_at.type)
-    return (
-        select(*keys, *measures)
-        .where(in_scope(), Call.started_at >= since)
-        .group_by(*keys)
-        .cte("parts")
-    )
+        keys.append(assistant_id.label("assistant_id"))
+    return keys
+
+
+def _started(edge: str) -> ColumnElement[bool]:
+    return Call.started_at >= _edge(edge)
+
+
+def _edge(name: str) -> ColumnElement[datetime]:
+    return bindparam(name, type_=Call.started_at.type)
 
 
 _NO_DAY: ColumnElement[Any] = cast(null(), Date)
@@ -170,7 +242,7 @@ def _totals(parts: CTE, wanted: Wanted) -> Select[Any]:
 
 def _days(parts: CTE, wanted: Wanted) -> Select[Any]:
     day = parts.columns.day
-    return _row(Section.DAYS, parts, wanted, day=day).group_by(day)
+    return _row(Section.DAYS, parts, wanted, day=day).group_by(day).having(_has_calls(parts))
 
 
 def _assistants(parts: CTE, wanted: Wanted) -> Select[Any]:
@@ -184,10 +256,16 @@ def _assistants(parts: CTE, wanted: Wanted) -> Select[Any]:
         )
         .join_from(parts, Assistant, Assistant.id == parts.columns.assistant_id)
         .group_by(Assistant.id, Assistant.name)
+        .having(_has_calls(parts))
         .order_by(total_of(parts.columns.calls).desc(), Assistant.id)
         .limit(bindparam("assistant_limit", type_=Integer))
     )
     return select(ranked.subquery("ranked"))
+
+
+def _has_calls(parts: CTE) -> ColumnElement[bool]:
+    # A day or an assistant whose calls were all deleted may have rollup rows that add up to 0.
+    return total_of(parts.columns.calls) != literal_column("0")
 
 
 _SECTIONS = {Section.TOTALS: _totals, Section.DAYS: _days, Section.ASSISTANTS: _assistants}

@@ -1,15 +1,16 @@
 """The measures: everything that is ever counted or summed, each defined once.
 
-All are sums over calls, so parts of any cut of the data add up to the whole. Ratios are no
+A measure is a number that every single call has, and that is summed over calls: so parts of any
+cut of the data add up to the whole, and what is taken away can be subtracted. Ratios are no
 measures: they are derived from these, once, at the end.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, text
+from sqlalchemy import BigInteger, Integer, case, cast, func, literal_column
 from sqlalchemy.sql.elements import ColumnElement
-
-from db.models import Call
 
 
 class Measure(StrEnum):
@@ -27,23 +28,35 @@ class Measure(StrEnum):
     """Completed calls whose duration is neither null nor 0: what an average divides by."""
 
 
-_completed = Call.status == "completed"
+_ONE: ColumnElement[int] = literal_column("1", Integer)
+_ZERO: ColumnElement[int] = literal_column("0", Integer)
 
-OVER_CALLS: dict[Measure, ColumnElement[int]] = {
-    Measure.CALLS: func.count(),
-    Measure.COMPLETED: func.count().filter(_completed),
-    Measure.FAILED: func.count().filter(Call.status == "failed"),
-    Measure.ONGOING: func.count().filter(Call.status == "ongoing"),
-    Measure.DURATION: func.coalesce(func.sum(Call.duration), text("0")),
-    Measure.COMPLETED_DURATION: func.coalesce(
-        func.sum(Call.duration).filter(_completed), text("0")
+Column = Any
+"""A column of any kind of table, or an expression."""
+
+
+def _status(name: str) -> Callable[[Column, Column], ColumnElement[Any]]:
+    named: ColumnElement[str] = literal_column(f"'{name}'")
+    return lambda status, _duration: case((status == named, _ONE), else_=_ZERO)
+
+
+OF_ONE_CALL: dict[Measure, Callable[[Column, Column], ColumnElement[Any]]] = {
+    Measure.CALLS: lambda _status, _duration: _ONE,
+    Measure.COMPLETED: _status("completed"),
+    Measure.FAILED: _status("failed"),
+    Measure.ONGOING: _status("ongoing"),
+    Measure.DURATION: lambda _status, duration: func.coalesce(duration, _ZERO),
+    Measure.COMPLETED_DURATION: lambda status, duration: case(
+        (status == literal_column("'completed'"), func.coalesce(duration, _ZERO)), else_=_ZERO
     ),
-    Measure.COMPLETED_TIMED: func.count().filter(_completed, Call.duration != 0),
+    Measure.COMPLETED_TIMED: lambda status, duration: case(
+        ((status == literal_column("'completed'")) & (duration != _ZERO), _ONE), else_=_ZERO
+    ),
 }
-"""Each measure as an aggregate over rows of ``calls``."""
+"""What one call with a given status and duration adds to each measure."""
 
 
-def total_of(part: ColumnElement[int]) -> ColumnElement[int]:
+def total_of(part: Column) -> ColumnElement[Any]:
     """The sum of one measure's parts; 0 where there are none."""
     # PostgreSQL sums bigints to numeric, which would arrive as Decimal.
-    return cast(func.coalesce(func.sum(part), text("0")), BigInteger)
+    return cast(func.coalesce(func.sum(part), _ZERO), BigInteger)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from db.engine import Database
+from db.figure_reader import FigureReader
 from resolvers.authenticate import Principal, authenticator
 from resolvers.call_analytics import Selection, call_analytics
 from resolvers.report import Report
@@ -13,7 +14,7 @@ class Analytics:
     """The analytics of one database. One of these serves all requests of a process."""
 
     def __init__(self, database: Database, *, key_cache_seconds: float) -> None:
-        self._database = database
+        self._reader = FigureReader(database)
         self._authenticate = authenticator(database, cache_seconds=key_cache_seconds)
 
     async def authenticate(self, key: str | None) -> Principal:
@@ -33,4 +34,4 @@ class Analytics:
         Raises:
             Unavailable: where the database cannot answer.
         """
-        return await call_analytics(principal, period, selection, now=now, database=self._database)
+        return await call_analytics(principal, period, selection, now=now, reader=self._reader)

@@ -1,12 +1,13 @@
 """The pipeline of one answer: window, what is wanted, fetch, report."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from db.engine import Database
-from db.figures import FigureRow, Scope, Section, Wanted, read_figures
+from db.figure_reader import FigureReader
+from db.figures import FigureRow, Scope, Section, Wanted
 from db.measures import Measure
 from resolvers.authenticate import Principal
 from resolvers.errors import unavailability_told
@@ -39,6 +40,11 @@ PER_ASSISTANT: dict[str, frozenset[Measure]] = {
 
 DEFAULT_ASSISTANTS = 10
 
+FROM_CALLS = ("calls",)
+FROM_ROLLUPS = ("calls", "rollups")
+
+logger = logging.getLogger("call_analytics")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -65,7 +71,7 @@ async def call_analytics(
     selection: Selection,
     *,
     now: datetime,
-    database: Database,
+    reader: FigureReader,
 ) -> Report:
     """The selected figures of the principal's organization; nothing else is computed.
 
@@ -79,13 +85,19 @@ async def call_analytics(
     if not wanted.sections:
         return Report(period=period, window=window)
     with unavailability_told():
-        rows = await read_figures(
+        rows = await reader.read(
             Scope(principal.organization_id, since=window.start),
             wanted,
-            database=database,
             assistant_limit=selection.assistant_limit,
         )
-    return _report(period, window, rows)
+    report = _report(period, window, rows)
+    logger.info(
+        "answered organization=%d period=%s sources=%s",
+        principal.organization_id,
+        period.value,
+        ",".join(report.sources),
+    )
+    return report
 
 
 @lru_cache(maxsize=1024)
@@ -117,12 +129,20 @@ def _report(period: Period, window: Window, rows: Sequence[FigureRow]) -> Report
         for row in rows
         if row.section == Section.ASSISTANTS
     )
+    sources = FROM_ROLLUPS if rows and rows[0].from_rollups else FROM_CALLS
     totals = rows[0] if rows and rows[0].section == Section.TOTALS else None
     if totals is None:
-        return Report(period=period, window=window, daily_stats=days, top_assistants=assistants)
+        return Report(
+            period=period,
+            window=window,
+            sources=sources,
+            daily_stats=days,
+            top_assistants=assistants,
+        )
     return Report(
         period=period,
         window=window,
+        sources=sources,
         total_calls=totals.calls,
         completed_calls=totals.completed,
         failed_calls=totals.failed,

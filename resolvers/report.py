@@ -35,6 +35,8 @@ class Report:
 
     period: Period
     window: Window
+    sources: tuple[str, ...] = ()
+    """What was read: the calls, or rollups and the calls at the window's edge."""
     total_calls: int | None = None
     completed_calls: int | None = None
     failed_calls: int | None = None

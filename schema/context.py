@@ -1,6 +1,6 @@
 """What the resolvers of one GraphQL request share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from resolvers.analytics import Analytics
@@ -17,6 +17,8 @@ class Context:
     now: datetime
     """The instant of the request, read once."""
     analytics: Analytics
+    sources: set[str] = field(default_factory=set)
+    """What the answers were read from."""
 
     @property
     def principal(self) -> Principal:

@@ -79,7 +79,10 @@ class GraphQLEndpoint:
             analytics=request.state["analytics"],
         )
         result = await _execute(document, graphql_request, context)
-        return self._presented(result)
+        answer = self._presented(result)
+        if context.sources:
+            answer.body["extensions"] = {"sources": sorted(context.sources)}
+        return answer
 
     def _presented(self, result: ExecutionResult) -> Answer:
         if not result.errors:

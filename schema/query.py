@@ -20,7 +20,9 @@ async def _call_analytics(
     context = info.context
     principal = context.principal
     selection = selection_of(info._raw_info)  # noqa: SLF001 - the only way to the document
-    return await context.analytics.report(principal, period, selection, now=context.now)
+    report = await context.analytics.report(principal, period, selection, now=context.now)
+    context.sources.update(report.sources)
+    return report
 
 
 @strawberry.type(description="Everything that can be asked.")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, delete, event, insert
 
 from db.engine import Database, create_engine, parse_database_url, transaction
+from db.figure_reader import FigureReader
 from db.keys import generate_key, hash_key
 from db.models import Assistant, Base, Call, Organization, User, UserApiKey
 from tests import oracle
@@ -27,6 +28,9 @@ class Platform:
         self._runner = runner
         self.writer = create_engine(parse_database_url(url), read_only=False)
         self.reader = create_engine(parse_database_url(url), read_only=True)
+        self.figures = FigureReader(self.reader)
+        self.raw_figures = FigureReader(self.reader)
+        self.raw_figures._look_again_at = float("inf")  # it never learns of rollups
         self.assistants: list[oracle.Row] = []
         self.calls: list[oracle.Row] = []
         self._ids = iter(range(1_000_001, 2_000_000))  # far from where sequences begin

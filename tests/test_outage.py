@@ -115,7 +115,7 @@ def _assert_answers(client: TestClient, headers: dict[str, str]) -> None:
     assert client.get("/readyz").status_code == 200
     assert client.get(REST, headers=headers).json()["total_calls"] == 1
     answer = client.post("/graphql", json=QUERY, headers=headers).json()
-    assert answer == {"data": {"callAnalytics": {"totalCalls": 1}}}
+    assert answer["data"] == {"callAnalytics": {"totalCalls": 1}}
 
 
 def _assert_refuses(client: TestClient, headers: dict[str, str]) -> None:

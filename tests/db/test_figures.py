@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from db.engine import connect
-from db.figures import FigureRow, Scope, Section, Wanted, figures_statement, read_figures
+from db.figures import FigureRow, Scope, Section, Wanted, figures_statement, tile_edges
 from db.measures import Measure
 from tests.platform import NOW, Platform
 
@@ -25,6 +26,16 @@ SERIES = {
     "SELECT n FROM s",
     "postgresql": "SELECT n FROM generate_series(1, {count}) AS s(n)",
 }
+INDEXES = {"calls": "ix_calls_analytics", "call_rollups": "ix_call_rollups_key"}
+SQLITE_SEARCHES = {
+    "SEARCH calls USING COVERING INDEX ix_calls_analytics (assistant_id=? AND started_at>?)",
+    (
+        "SEARCH calls USING COVERING INDEX ix_calls_analytics "
+        "(assistant_id=? AND started_at>? AND started_at<?)"
+    ),
+    "SEARCH call_rollups USING PRIMARY KEY (assistant_id=? AND grain=? AND bucket>?)",
+    "SEARCH call_rollups USING PRIMARY KEY (assistant_id=? AND grain=? AND bucket>? AND bucket<?)",
+}
 BULK = """
 INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
                    duration, started_at)
@@ -38,18 +49,20 @@ STARTED_AT = {
 }
 
 
-def test_totals_alone_group_by_nothing(platform: Platform) -> None:
-    statement = figures_statement(Wanted(frozenset({Section.TOTALS}), frozenset({Measure.CALLS})))
+@pytest.mark.parametrize("use_rollups", [False, True])
+def test_totals_alone_group_by_nothing(platform: Platform, *, use_rollups: bool) -> None:
+    totals = Wanted(frozenset({Section.TOTALS}), frozenset({Measure.CALLS}))
+    statement = figures_statement(totals, use_rollups=use_rollups)
     sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
 
     assert "group by" not in sql
     assert "duration" not in sql.partition("from calls")[0]
-    assert sql.count("from calls") == 1
 
 
 def test_calls_are_read_once(platform: Platform) -> None:
     for wanted in EVERY_SELECTION:
-        sql = str(figures_statement(wanted).compile(dialect=platform.reader.dialect)).lower()
+        statement = figures_statement(wanted, use_rollups=False)
+        sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
 
         assert sql.count("from calls") == 1
 
@@ -66,12 +79,18 @@ def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -
             platform.run(_analyze(platform))
         for organization in (huge, small):
             for days in (1, 90):
-                for wanted in EVERY_SELECTION:
-                    plan = platform.run(_explain(platform, organization, days, wanted))
+                for wanted, use_rollups in product(EVERY_SELECTION, (False, True)):
+                    plan = platform.run(
+                        _explain(platform, organization, days, wanted, use_rollups=use_rollups)
+                    )
                     _assert_index_only(platform, plan)
 
 
-def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(platform: Platform) -> None:
+@pytest.mark.parametrize("use_rollups", [False, True])
+def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
+    platform: Platform, *, use_rollups: bool
+) -> None:
+    reader = platform.figures if use_rollups else platform.raw_figures
     organization = platform.add_organization()
     assistant = platform.add_assistant(organization)
     wanted = Wanted(frozenset(Section), frozenset(Measure))
@@ -90,9 +109,7 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(platform: Platfor
         answers = []
         while not writing.done():
             scope = Scope(organization, since=NOW - timedelta(days=90))
-            answers.append(
-                await read_figures(scope, wanted, database=platform.reader, assistant_limit=1)
-            )
+            answers.append(await reader.read(scope, wanted, assistant_limit=1))
         await writing
         return answers
 
@@ -125,23 +142,27 @@ async def _analyze(platform: Platform) -> None:
 
 
 async def _explain(
-    platform: Platform, organization: int, days: int, wanted: Wanted
+    platform: Platform, organization: int, days: int, wanted: Wanted, *, use_rollups: bool
 ) -> list[dict[str, Any]]:
-    """The nodes of the plan that read ``calls``."""
+    """The nodes of the plan that read calls or their rollups."""
     values = {
         "organization_id": organization,
-        "since": (NOW - timedelta(days=days)).replace(tzinfo=None),
+        **tile_edges(NOW - timedelta(days=days, minutes=25)),
         "assistant_limit": 10,
     }
     compiled = (
-        figures_statement(wanted)
+        figures_statement(wanted, use_rollups=use_rollups)
         .params(values)
         .compile(dialect=platform.reader.dialect, compile_kwargs={"literal_binds": True})
     )
     async with connect(platform.reader) as connection:
         if connection.dialect.name == "sqlite":
             rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
-            return [{"detail": row.detail} for row in rows if " calls" in row.detail]
+            return [
+                {"detail": row.detail}
+                for row in rows
+                if " call" in row.detail and "state" not in row.detail
+            ]
         found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}")
         plans = found.scalar_one()
         plans = json.loads(plans) if isinstance(plans, str) else plans
@@ -155,21 +176,18 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _reads_calls(node: dict[str, Any]) -> bool:
-    return node.get("Relation Name") == "calls" or "calls" in node.get("Index Name", "")
+    return node.get("Relation Name") in INDEXES or node.get("Index Name") in INDEXES.values()
 
 
 def _assert_index_only(platform: Platform, nodes: list[dict[str, Any]]) -> None:
     assert nodes
     for node in nodes:
         if platform.reader.dialect.name == "sqlite":
-            assert node["detail"] == (
-                "SEARCH calls USING COVERING INDEX ix_calls_analytics "
-                "(assistant_id=? AND started_at>?)"
-            )
+            assert node["detail"] in SQLITE_SEARCHES
         elif node["Node Type"] == "Bitmap Heap Scan":
             assert "assistant_id" in node["Recheck Cond"]
         else:
             assert node["Node Type"] in {"Index Only Scan", "Index Scan", "Bitmap Index Scan"}
-            assert node["Index Name"] == "ix_calls_analytics"
+            assert node["Index Name"] in INDEXES.values()
             assert "assistant_id = ANY" in node["Index Cond"]
-            assert "started_at >=" in node["Index Cond"]
+            assert "started_at >=" in node["Index Cond"] or "bucket >=" in node["Index Cond"]

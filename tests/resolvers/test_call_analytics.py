@@ -1,5 +1,6 @@
 """What every number means: the worked example, the oracle, and laws."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from db.figure_reader import FigureReader
 from resolvers.authenticate import Principal
 from resolvers.call_analytics import DAILY, EVERYTHING, PER_ASSISTANT, TOTALS, Selection
 from resolvers.call_analytics import call_analytics as answer
@@ -56,6 +58,16 @@ def test_the_worked_example(platform: Platform) -> None:
             AssistantStat(sales, "Sales Rep", 3, 60),
         ),
     )
+
+
+def test_an_answer_tells_its_sources(platform: Platform) -> None:
+    organization = platform.add_organization()
+    for reader, sources in (
+        (platform.figures, ("calls", "rollups")),
+        (platform.raw_figures, ("calls",)),
+    ):
+        report = _answer(platform, organization, Period.LAST_7_DAYS, EVERYTHING, reader)
+        assert report.sources == sources
 
 
 def test_an_organization_without_calls_has_zeros(platform: Platform) -> None:
@@ -148,8 +160,9 @@ def test_asking_for_fewer_figures_changes_no_value(
     organization, _ = _fill(platform, calls)
     everything = platform.expected(organization, "30d", limit=selection.assistant_limit)
 
+    report = _report(platform, organization, Period.LAST_30_DAYS, selection)
     with recorded_statements() as statements:
-        report = _report(platform, organization, Period.LAST_30_DAYS, selection)
+        _answer(platform, organization, Period.LAST_30_DAYS, selection, platform.figures)
 
     assert {figure: getattr(report, figure) for figure in selection.totals} == {
         figure: everything[figure] for figure in selection.totals
@@ -221,9 +234,24 @@ def _fill(platform: Platform, calls: list[Any]) -> tuple[int, int]:
 def _report(
     platform: Platform, organization: int, period: Period, selection: Selection = EVERYTHING
 ) -> Report:
-    report = platform.run(
-        answer(Principal(0, organization), period, selection, now=NOW, database=platform.reader)
+    """The report from rollups, which must be the one from calls in all but its sources."""
+    from_rollups, from_calls = (
+        _answer(platform, organization, period, selection, reader)
+        for reader in (platform.figures, platform.raw_figures)
     )
+    assert from_calls == replace(from_rollups, sources=from_calls.sources)
+    return replace(from_rollups, sources=())
+
+
+def _answer(
+    platform: Platform,
+    organization: int,
+    period: Period,
+    selection: Selection,
+    reader: FigureReader,
+) -> Report:
+    principal = Principal(0, organization)
+    report = platform.run(answer(principal, period, selection, now=NOW, reader=reader))
     assert isinstance(report, Report)
     return report
 

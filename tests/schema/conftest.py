@@ -56,6 +56,7 @@ def ask(client: TestClient, tenant: Tenant) -> Ask:
         response = client.post("/graphql", json=body, headers=tenant.headers)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
+        answer.pop("extensions", None)
         return answer
 
     return send

@@ -1,0 +1,232 @@
+"""Turning rollups on and off, and keeping them: fill, compact, verify and repair."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, inspect, select, text, update
+
+from db.engine import Database, connect, transaction
+from db.errors import DatabaseUnavailable, OperatorError
+from db.migrate import DatabaseState, database_state
+from db.models import Call
+from db.rollups import (
+    Difference,
+    RollupState,
+    assistants_with_rows,
+    call_rollups,
+    call_rollups_state,
+    differences,
+    rollup_state,
+)
+from db.triggers import TRIGGERS, Triggers
+
+logger = logging.getLogger("call_analytics")
+
+COMPACTION_ROWS = 5_000
+LOCK_ATTEMPTS = 120
+LOCK_PAUSE_SECONDS = 0.25
+
+
+class RollupStatus(NamedTuple):
+    """The rollups as ``rollups status`` shows them."""
+
+    state: RollupState
+    rows: int
+    waiting: int
+    """Rows that compaction has not seen yet."""
+
+
+async def rollup_status(database: Database) -> RollupStatus:
+    """The state of the rollups, and their size."""
+    state = await rollup_state(database)
+    if state is RollupState.OFF:
+        return RollupStatus(state, 0, 0)
+    async with connect(database) as connection:
+        rows = await connection.scalar(select(func.count()).select_from(call_rollups))
+        counting = _triggers(database).waiting
+        waiting = await connection.scalar(text(counting)) if counting else 0
+    return RollupStatus(state, rows or 0, waiting or 0)
+
+
+async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:
+    """Create the rollups of a database that goes on being written, fill them, have them read.
+
+    Creating the triggers waits, in short attempts, until no transaction is writing calls; so all
+    that is written later is seen by a trigger, and all that was written before is seen by every
+    snapshot that is taken afterwards. Filling then appends what is missing, assistant by
+    assistant. Cut short at any point, it goes on where it was when it is called again.
+
+    ``on_progress`` hears how many of how many assistants are done.
+
+    Raises:
+        OperatorError: where the tables are not there, or somebody else is at it.
+        DatabaseUnavailable: where the database does not let it happen.
+    """
+    async with connect(database) as connection:
+        if await database_state(connection) not in (DatabaseState.MANAGED, DatabaseState.ATTACHED):
+            raise OperatorError(
+                "the database has no calls to roll up; see: call-analytics db check"
+            )
+    async with _alone(database):
+        if await rollup_state(database) is RollupState.OFF:
+            await _without_queueing(database, create_rollups)
+        await _append_differences(database, on_progress)
+        async with transaction(database) as connection:
+            await connection.run_sync(mark_ready)
+
+
+async def disable_rollups(database: Database) -> None:
+    """Remove every trace of the rollups; answers come from the calls again."""
+    async with _alone(database):
+        await _without_queueing(database, remove_rollups)
+
+
+async def compact_rollups(database: Database) -> int:
+    """Merge the rows of each key, in bounded batches; returns how many rows were merged.
+
+    Does nothing while another process is at it, and where there are no rollups.
+    """
+    compaction = _triggers(database).compaction
+    if compaction is None or await rollup_state(database) is RollupState.OFF:
+        return 0
+    merged = 0
+    while True:
+        async with transaction(database) as connection:
+            batch = await connection.scalar(text(compaction), {"rows": COMPACTION_ROWS})
+        if not batch:
+            return merged
+        merged += batch
+
+
+async def compact_regularly(database: Database, *, seconds: float) -> None:
+    """Compact every so often until cancelled; a failure is logged, and tried again."""
+    if _triggers(database).compaction is None:
+        return
+    told = ""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await compact_rollups(database)
+            told = ""
+        except DatabaseUnavailable as error:
+            if str(error) != told:  # once, for it may last
+                told = str(error)
+                logger.warning("rollups are not compacted: %s", error)
+
+
+async def verify_rollups(
+    database: Database, on_difference: Callable[[Difference], None], *, repair: bool
+) -> None:
+    """Compare every bucket with its calls; ``on_difference`` hears of those that are not their sum.
+
+    To ``repair`` is to append the difference.
+
+    Raises:
+        OperatorError: where there are no rollups, or somebody else is filling or repairing them.
+    """
+    if await rollup_state(database) is RollupState.OFF:
+        raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
+    async with _alone(database) if repair else nullcontext():
+        await _verify(database, on_difference, repair=repair)
+
+
+async def _verify(
+    database: Database, on_difference: Callable[[Difference], None], *, repair: bool
+) -> None:
+    async with connect(database) as connection:
+        assistants = list(await connection.scalars(assistants_with_rows()))
+    for assistant_id in assistants:
+        async with connect(database) as connection:
+            found = await connection.execute(differences(), {"assistant_id": assistant_id})
+            different = [Difference._make(row) for row in found]
+        for difference in different:
+            on_difference(difference)
+        if repair and different:
+            await _append_difference(database, assistant_id)
+
+
+def create_rollups(connection: Connection) -> None:
+    """Create the tables and triggers, empty and not ready, in the current transaction."""
+    schema = inspect(connection).default_schema_name or ""
+    quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
+    _execute(connection, TRIGGERS[connection.dialect.name].creation(connection.dialect, quoted))
+
+
+def remove_rollups(connection: Connection) -> None:
+    """Remove the triggers and tables, in the current transaction."""
+    _execute(connection, TRIGGERS[connection.dialect.name].removal())
+
+
+def append_difference(connection: Connection, assistant_id: int) -> None:
+    """Make an assistant's rollups the sum of its calls, in one statement and so in one snapshot."""
+    # Tables are locked in this order everywhere, so nothing that locks both can block for good.
+    connection.execute(select(Call.id).limit(0))
+    addition = TRIGGERS[connection.dialect.name].addition(differences())
+    connection.execute(addition, {"assistant_id": assistant_id})
+
+
+def mark_ready(connection: Connection) -> None:
+    """Let the rollups be read."""
+    connection.execute(update(call_rollups_state).values(is_ready=True))
+
+
+def _execute(connection: Connection, statements: list[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def _triggers(database: Database) -> Triggers:
+    return TRIGGERS[database.dialect.name]
+
+
+async def _append_differences(database: Database, on_progress: Callable[[int, int], None]) -> None:
+    async with connect(database) as connection:
+        assistants = list(await connection.scalars(assistants_with_rows()))
+    for number, assistant_id in enumerate(assistants, start=1):
+        await _append_difference(database, assistant_id)
+        on_progress(number, len(assistants))
+
+
+async def _append_difference(database: Database, assistant_id: int) -> None:
+    async with transaction(database) as connection:
+        await connection.run_sync(append_difference, assistant_id)
+
+
+async def _without_queueing(database: Database, change: Callable[[Connection], None]) -> None:
+    """Make a change that needs a strong lock on ``calls``, without making its writers wait."""
+    patience = _triggers(database).patience
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            async with transaction(database) as connection:
+                if patience is not None:
+                    await connection.execute(text(patience))
+                await connection.run_sync(change)
+                return
+        except DatabaseUnavailable as error:
+            if "lock timeout" not in str(error):
+                raise
+            if attempt == LOCK_ATTEMPTS:
+                raise OperatorError(
+                    "a transaction has been writing calls all the time; end it, and try again"
+                ) from error
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[None]:
+    """Keep others from filling or removing rollups meanwhile."""
+    exclusion = _triggers(database).exclusion
+    if exclusion is None:
+        yield
+        return
+    async with connect(database.execution_options(isolation_level="AUTOCOMMIT")) as connection:
+        if not await connection.scalar(text(exclusion)):
+            raise OperatorError("rollups are being changed by somebody else; try again later")
+        try:
+            yield
+        finally:
+            # The lock goes with the session, which must not return to the pool with it.
+            await connection.invalidate()

@@ -1,0 +1,653 @@
+"""Rollups: at every instant, whatever happens to the calls, the same figures as the calls."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import delete, insert, select, text, update
+
+from db.dialects import backend_of
+from db.engine import connect, transaction
+from db.errors import DatabaseUnavailable, OperatorError
+from db.figures import Scope, Section, Wanted
+from db.measures import Measure
+from db.models import Assistant, Call, Organization, User
+from db.rollup_upkeep import (
+    compact_rollups,
+    disable_rollups,
+    enable_rollups,
+    rollup_status,
+    verify_rollups,
+)
+from db.rollups import Difference, RollupState, rollup_state
+from tests.conftest import migrate
+from tests.platform import NOW, Platform, call_row
+from tests.postgres import PostgresCluster
+
+EVERYTHING = Wanted(frozenset(Section), frozenset(Measure))
+START = NOW.replace(tzinfo=None)
+
+# A few days with hours and midnights to cross.
+_moments = st.none() | st.builds(
+    lambda days, delta: START - timedelta(days=days) + delta,
+    st.integers(0, 4),
+    st.sampled_from([timedelta(0), timedelta(microseconds=-1)])
+    | st.timedeltas(min_value=timedelta(hours=-30), max_value=timedelta(hours=30)),
+)
+_statuses = st.sampled_from(["completed", "failed", "ongoing", "busy", "Completed"])
+_durations = st.none() | st.sampled_from([0, 1, -5]) | st.integers(-(2**31), 2**31 - 1)
+_which = st.integers(0, 1_000)
+_new_calls = st.lists(
+    st.fixed_dictionaries(
+        {
+            "assistant": st.integers(0, 3),
+            "status": _statuses,
+            "duration": _durations,
+            "started_at": _moments,
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+class RollupMachine(RuleBasedStateMachine):
+    """Anything that may happen to calls, in any order; the figures must agree after each step."""
+
+    platform: Platform
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.platform.clear()
+        self.platform.run(enable_rollups(self.platform.writer, _ignore))
+        self.organizations = [self.platform.add_organization() for _ in range(2)]
+        self.assistants = [
+            self.platform.add_assistant(self.organizations[number % 2]) for number in range(4)
+        ]
+
+    @rule(calls=_new_calls)
+    def insert(self, calls: list[Any]) -> None:
+        self.platform.add_calls([self._row(call) for call in calls])
+
+    @rule(calls=_new_calls)
+    def bulk_load(self, calls: list[Any]) -> None:
+        rows = [call_row(next(self.platform._ids), **self._row(call)) for call in calls]
+        columns = Call.__table__.columns.keys()
+        self.platform.run(
+            _bulk_load(self.platform, [[row[name] for name in columns] for row in rows])
+        )
+        self.platform.calls += rows
+
+    @rule(calls=_new_calls)
+    def insert_and_roll_back(self, calls: list[Any]) -> None:
+        rows = [call_row(next(self.platform._ids), **self._row(call)) for call in calls]
+        self.platform.run(_roll_back(self.platform, rows))
+
+    @rule(which=_which, status=_statuses)
+    def change_status(self, which: int, status: str) -> None:
+        self._update(which, {"status": status})
+
+    @rule(which=_which, duration=_durations)
+    def correct_duration(self, which: int, duration: int | None) -> None:
+        self._update(which, {"duration": duration})
+
+    @rule(which=_which, assistant=st.integers(0, 3))
+    def reassign(self, which: int, assistant: int) -> None:
+        self._update(which, {"assistant_id": self.assistants[assistant]})
+
+    @rule(which=_which, started_at=_moments)
+    def move_in_time(self, which: int, started_at: datetime | None) -> None:
+        self._update(which, {"started_at": started_at})
+
+    @rule(which=_which)
+    def change_what_does_not_matter(self, which: int) -> None:
+        self._update(which, {"customer_phone_number": "+1"})
+
+    @rule(status=_statuses, started_at=_moments)
+    def update_all(self, status: str, started_at: datetime | None) -> None:
+        changes = {"status": status, "started_at": started_at}
+        self.platform.run(self.platform._execute(update(Call).values(changes)))
+        for call in self.platform.calls:
+            call.update(changes)
+
+    @rule(which=_which)
+    def delete(self, which: int) -> None:
+        if self.platform.calls:
+            gone = self.platform.calls.pop(which % len(self.platform.calls))
+            self.platform.run(self.platform._execute(delete(Call).where(Call.id == gone["id"])))
+
+    @rule()
+    def empty(self) -> None:
+        verb = {"sqlite": "DELETE FROM calls", "postgresql": "TRUNCATE calls"}
+        statement = text(verb[self.platform.reader.dialect.name])
+        self.platform.run(self.platform._execute(statement))
+        self.platform.calls.clear()
+
+    @rule()
+    def compact(self) -> None:
+        self.platform.run(compact_rollups(self.platform.writer))
+
+    @rule()
+    def disable(self) -> None:
+        self.platform.run(disable_rollups(self.platform.writer))
+
+    @rule()
+    def enable(self) -> None:
+        self.platform.run(enable_rollups(self.platform.writer, _ignore))
+
+    @rule(minutes=st.integers(0, 60 * 24 * 3), fraction=st.sampled_from([0, 1, 999_999]))
+    def look(self, minutes: int, fraction: int) -> None:
+        """Compare the figures of windows whose edges fall anywhere."""
+        now = NOW - timedelta(minutes=minutes, microseconds=fraction)
+        for organization in self.organizations:
+            for period, days in (("1d", 1), ("7d", 7)):
+                _assert_agreement(self.platform, organization, period, days, now)
+
+    @invariant()
+    def figures_agree(self) -> None:
+        self.look(0, 0)
+
+    def _row(self, call: dict[str, Any]) -> dict[str, Any]:
+        columns = dict(call)
+        return {"assistant_id": self.assistants[columns.pop("assistant")], **columns}
+
+    def _update(self, which: int, changes: dict[str, Any]) -> None:
+        if self.platform.calls:
+            call = self.platform.calls[which % len(self.platform.calls)]
+            statement = update(Call).where(Call.id == call["id"]).values(changes)
+            self.platform.run(self.platform._execute(statement))
+            call.update(changes)
+
+
+def test_whatever_happens_the_figures_agree(platform: Platform) -> None:
+    class Machine(RollupMachine):
+        pass
+
+    Machine.platform = platform
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Machine, settings=hypothesis_settings(max_examples=25, stateful_step_count=20)
+    )
+
+
+def test_a_managed_database_has_rollups_from_the_beginning(platform: Platform) -> None:
+    assert platform.run(rollup_status(platform.writer))[:2] == (RollupState.READY, 0)
+
+
+def test_what_is_off_leaves_no_trace(platform: Platform) -> None:
+    def names() -> set[str]:
+        catalogs = {
+            "sqlite": "SELECT name FROM sqlite_master",
+            "postgresql": "SELECT relname FROM pg_class UNION ALL SELECT proname FROM pg_proc "
+            "UNION ALL SELECT tgname FROM pg_trigger",
+        }
+        found = platform.run(_scalars(platform, catalogs[platform.reader.dialect.name]))
+        return {name for name in found if "rollup" in name}
+
+    assert names()
+    platform.run(disable_rollups(platform.writer))
+    assert names() == set()
+    platform.run(disable_rollups(platform.writer))
+    with pytest.raises(OperatorError, match="rollups are off"):
+        platform.run(verify_rollups(platform.writer, _ignore, repair=False))
+
+
+def test_a_reader_follows_rollups_that_come_and_go(platform: Platform) -> None:
+    organization = _with_calls(platform)
+    sources = []
+    for change in (_nothing, disable_rollups, _enable):
+        platform.run(change(platform.writer))
+        platform.figures._look_again_at = 0
+        rows = platform.run(_read(platform, organization, NOW, 1, raw=False))
+        sources.append(rows[0].from_rollups)
+        _assert_agreement(platform, organization, "1d", 1, NOW)
+
+    assert sources == [True, False, True]
+
+
+def test_rollups_that_are_not_filled_are_not_read(platform: Platform) -> None:
+    organization = _with_calls(platform)
+    for statement in ("UPDATE call_rollups_state SET is_ready = false", "DELETE FROM call_rollups"):
+        platform.run(platform._execute(text(statement)))
+
+    rows = platform.run(_read(platform, organization, NOW, 7, raw=False))
+
+    assert not rows[0].from_rollups
+    _assert_agreement(platform, organization, "7d", 7, NOW)
+
+
+def test_verify_finds_and_repairs_what_is_wrong(platform: Platform) -> None:
+    organization = _with_calls(platform)
+    assert _differences(platform) == []
+
+    platform.run(platform._execute(text("DELETE FROM call_rollups WHERE grain = 24")))
+    platform.run(platform._execute(text("UPDATE call_rollups SET calls = calls + 1")))
+    found = _differences(platform)
+
+    assert {(difference.grain, difference.calls < 0) for difference in found} == {
+        (1, True),
+        (24, False),
+    }
+    assert _differences(platform, repair=True) == found
+    assert _differences(platform) == []
+    _assert_agreement(platform, organization, "7d", 7, NOW)
+
+
+def test_compaction_leaves_one_row_for_each_key(postgres_url: str, runner: asyncio.Runner) -> None:
+    platform = Platform(postgres_url, runner)
+    organization = _with_calls(platform)
+    for call in platform.calls[::2]:
+        platform.run(
+            platform._execute(update(Call).where(Call.id == call["id"]).values(status="failed"))
+        )
+        call["status"] = "failed"
+    gone = platform.calls.pop()
+    platform.run(platform._execute(delete(Call).where(Call.id == gone["id"])))
+    waiting = platform.run(rollup_status(platform.writer)).waiting
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("db.rollup_upkeep.COMPACTION_ROWS", 3)
+        merged = platform.run(compact_rollups(platform.writer))
+
+    assert merged == waiting > 0
+    keys = platform.run(
+        _scalars(platform, "SELECT (assistant_id, grain, bucket)::text FROM call_rollups")
+    )
+    assert len(keys) == len(set(keys))
+    assert platform.run(rollup_status(platform.writer)).waiting == 0
+    assert _differences(platform) == []
+    _assert_agreement(platform, organization, "7d", 7, NOW)
+    platform.close()
+
+
+def test_writers_need_no_privilege_on_rollups_and_readers_of_calls_may_read_them(
+    postgres_url: str, cluster: PostgresCluster, runner: asyncio.Runner
+) -> None:
+    platform = Platform(postgres_url, runner)
+    database = postgres_url.rpartition("/")[2].partition("?")[0] or "postgres"
+    name = postgres_url.split("@/")[1].partition("?")[0] or database
+    organization = _with_calls(platform)
+    cluster.execute(
+        "CREATE ROLE caller LOGIN; CREATE ROLE reader LOGIN;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON calls TO caller;"
+        "GRANT USAGE ON SEQUENCE calls_id_seq TO caller;"
+        "GRANT SELECT ON calls, assistants TO reader",
+        name,
+    )
+    platform.run(disable_rollups(platform.writer))
+    platform.run(_enable(platform.writer))
+    caller = Platform(postgres_url.replace("postgres@", "caller@"), runner)
+    reader = Platform(postgres_url.replace("postgres@", "reader@"), runner)
+
+    caller._ids = platform._ids
+    caller.add_calls([{"assistant_id": platform.assistants[0]["id"]}])
+    platform.calls += caller.calls
+    caller.run(caller._execute(update(Call).values(status="failed")))
+    for call in platform.calls:
+        call["status"] = "failed"
+
+    rows = reader.run(_read(reader, organization, NOW, 7, raw=False))
+    assert rows[0].from_rollups
+    assert rows[0].failed == platform.expected(organization, "7d")["failed_calls"]
+    with pytest.raises(DatabaseUnavailable, match="permission denied"):
+        caller.run(caller._execute(text("DELETE FROM call_rollups")))
+    for opened in (caller, reader, platform):
+        opened.close()
+    cluster.execute("DROP OWNED BY caller, reader; DROP ROLE caller, reader", name)
+
+
+def test_writers_compaction_and_readers_at_once(postgres_url: str, runner: asyncio.Runner) -> None:
+    """Nothing lost, nothing counted twice, and no writer fails."""
+    platform = Platform(postgres_url, runner)
+    organization = _with_calls(platform)
+
+    async def run() -> int:
+        stop = asyncio.Event()
+        writers = [asyncio.create_task(_write(platform, seed, stop)) for seed in range(6)]
+        compacting = asyncio.create_task(_repeat(stop, lambda: compact_rollups(platform.writer)))
+        reads = 0
+        for _ in range(60):
+            rows = await _read(platform, organization, NOW, 90, raw=False)
+            _assert_parts_agree(rows)
+            reads += 1
+            await asyncio.sleep(0.02)
+        stop.set()
+        written = sum(await asyncio.gather(*writers))
+        await compacting
+        assert reads == 60
+        return written
+
+    assert platform.run(run()) > 100
+    assert _differences(platform) == []
+    platform.run(compact_rollups(platform.writer))
+    assert _differences(platform) == []
+    platform.close()
+
+
+def test_rollups_come_and_go_under_write_load(postgres_url: str, runner: asyncio.Runner) -> None:
+    platform = Platform(postgres_url, runner)
+    organization = _with_calls(platform)
+
+    async def run() -> int:
+        stop = asyncio.Event()
+        writers = [asyncio.create_task(_write(platform, seed, stop)) for seed in range(4)]
+        for _ in range(4):
+            await disable_rollups(platform.writer)
+            rows = await _read(platform, organization, NOW, 90, raw=False)
+            assert not rows[0].from_rollups
+            _assert_parts_agree(rows)
+            await _enable(platform.writer)
+            platform.figures._look_again_at = 0
+            rows = await _read(platform, organization, NOW, 90, raw=False)
+            assert rows[0].from_rollups
+            _assert_parts_agree(rows)
+        stop.set()
+        return sum(await asyncio.gather(*writers))
+
+    assert platform.run(run()) > 10
+    assert _differences(platform) == []
+    platform.close()
+
+
+def test_two_processes_do_not_fill_at_once(postgres_url: str, runner: asyncio.Runner) -> None:
+    platform = Platform(postgres_url, runner)
+    _with_calls(platform)
+    platform.run(disable_rollups(platform.writer))
+
+    async def run() -> list[object]:
+        return list(
+            await asyncio.gather(
+                *(_enable(platform.writer) for _ in range(3)), return_exceptions=True
+            )
+        )
+
+    outcomes = platform.run(run())
+
+    assert outcomes.count(None) >= 1
+    assert all(outcome is None or isinstance(outcome, OperatorError) for outcome in outcomes)
+    assert platform.run(rollup_state(platform.writer)) is RollupState.READY
+    assert _differences(platform) == []
+    platform.close()
+
+
+def test_enable_gives_up_where_a_transaction_never_ends(
+    postgres_url: str, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And meanwhile no other writer waits for long."""
+    monkeypatch.setattr("db.rollup_upkeep.LOCK_ATTEMPTS", 3)
+    platform = Platform(postgres_url, runner)
+    _with_calls(platform)
+    platform.run(disable_rollups(platform.writer))
+
+    async def run() -> None:
+        async with transaction(platform.writer) as endless:
+            await endless.execute(update(Call).values(status="busy"))
+            enabling = asyncio.create_task(_enable(platform.writer))
+            while not enabling.done():
+                async with asyncio.timeout(5), transaction(platform.writer) as connection:
+                    await connection.execute(insert(Call), [_row_of(platform, random.Random(1))])
+                await asyncio.sleep(0.05)
+            with pytest.raises(OperatorError, match="has been writing calls all the time"):
+                await enabling
+
+    platform.run(run())
+    platform.close()
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[PostgresCluster]:
+    """A PostgreSQL of the test's own, whose processes it may kill."""
+    cluster = PostgresCluster()
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterator[Platform]:
+    """A platform on that PostgreSQL."""
+    runner.run(migrate(own_cluster.url("postgres")))
+    platform = Platform(own_cluster.url("postgres"), runner)
+    yield platform
+    platform.close()
+
+
+def test_a_backend_that_is_killed_in_mid_compaction(
+    own_cluster: PostgresCluster, own_platform: Platform
+) -> None:
+    platform = own_platform
+    organization = _with_calls(platform)
+    own_cluster.execute("CHECKPOINT")
+
+    async def run() -> None:
+        async with platform.writer.connect() as blocking:
+            await blocking.execute(text("SELECT 1 FROM call_rollups WHERE grain = 24 FOR UPDATE"))
+            compacting = asyncio.create_task(compact_rollups(platform.writer))
+            await _kill(platform, "%WITH alone%")
+            with pytest.raises(DatabaseUnavailable):
+                await compacting
+            with contextlib.suppress(Exception):
+                await blocking.rollback()
+
+    platform.run(run())
+
+    _until_it_answers(platform)
+    assert _differences(platform) == []
+    assert platform.run(compact_rollups(platform.writer)) > 0
+    assert _differences(platform) == []
+    _assert_agreement(platform, organization, "7d", 7, NOW)
+
+
+def test_a_backend_that_is_killed_in_mid_filling(
+    own_cluster: PostgresCluster, own_platform: Platform
+) -> None:
+    platform = own_platform
+    organization = _with_calls(platform)
+    platform.run(disable_rollups(platform.writer))
+    own_cluster.execute("CHECKPOINT")
+    done: list[int] = []
+
+    async def run() -> None:
+        victims = await _backends(platform)
+
+        def kill(number: int, _total: int) -> None:
+            done.append(number)
+            if number == 2:
+                os.kill(victims[0], signal.SIGKILL)
+
+        with pytest.raises(DatabaseUnavailable):
+            await enable_rollups(platform.writer, kill)
+
+    platform.run(run())
+
+    _until_it_answers(platform)
+    assert 2 <= len(done) < len(platform.assistants)
+    assert platform.run(rollup_state(platform.writer)) is not RollupState.READY
+    _assert_agreement(platform, organization, "7d", 7, NOW)
+    platform.run(_enable(platform.writer))
+    assert platform.run(rollup_state(platform.writer)) is RollupState.READY
+    assert _differences(platform) == []
+    _assert_agreement(platform, organization, "7d", 7, NOW)
+
+
+def _ignore(*_arguments: object) -> None:
+    pass
+
+
+async def _nothing(_database: Any) -> None:
+    pass
+
+
+async def _enable(database: Any) -> None:
+    await enable_rollups(database, _ignore)
+
+
+def _with_calls(platform: Platform) -> int:
+    """An organization with some assistants and calls; returns its id."""
+    organization = platform.add_organization()
+    for _ in range(6):
+        platform.add_assistant(organization)
+    chance = random.Random(1)
+    platform.add_calls([_row_of(platform, chance) for _ in range(200)])
+    return organization
+
+
+def _row_of(platform: Platform, chance: random.Random) -> dict[str, Any]:
+    """A random whole call of one of the platform's assistants."""
+    return call_row(
+        next(platform._ids),
+        assistant_id=chance.choice(platform.assistants)["id"],
+        status=chance.choice(["completed", "failed", "ongoing", "busy"]),
+        duration=chance.choice([None, 0, 30, 600]),
+        started_at=START - timedelta(minutes=chance.randrange(60 * 24 * 9)),
+    )
+
+
+async def _write(platform: Platform, seed: int, stop: asyncio.Event) -> int:
+    """Change calls in transactions of every kind, until told to stop; returns how many."""
+    chance = random.Random(seed)
+    count = 0
+    while not stop.is_set():
+        row = _row_of(platform, chance)
+        changes = [
+            insert(Call).values(row),
+            update(Call).where(Call.id == row["id"]).values(status="completed", duration=7),
+            update(Call)
+            .where(Call.id == row["id"])
+            .values(started_at=row["started_at"] - timedelta(hours=5)),
+            update(Call)
+            .where(Call.id == row["id"])
+            .values(assistant_id=chance.choice(platform.assistants)["id"]),
+            delete(Call).where(Call.id == row["id"]),
+        ][: chance.randrange(1, 6)]
+        async with platform.writer.connect() as connection:
+            for change in changes:
+                await connection.execute(change)
+                if chance.random() < 0.3:
+                    await asyncio.sleep(0)
+            if chance.random() < 0.2:
+                await connection.rollback()
+            else:
+                await connection.commit()
+        count += 1
+    return count
+
+
+async def _repeat(stop: asyncio.Event, work: Any) -> None:
+    while not stop.is_set():
+        await work()
+        await asyncio.sleep(0.01)
+
+
+async def _read(
+    platform: Platform, organization: int, now: datetime, days: int, *, raw: bool
+) -> Any:
+    reader = platform.raw_figures if raw else platform.figures
+    scope = Scope(organization, since=now - timedelta(days=days))
+    return await reader.read(scope, EVERYTHING, assistant_limit=10)
+
+
+def _assert_agreement(
+    platform: Platform, organization: int, period: str, days: int, now: datetime
+) -> None:
+    """Rollups, calls and the oracle give the same figures."""
+    rolled, raw = (
+        platform.run(_read(platform, organization, now, days, raw=raw)) for raw in (False, True)
+    )
+    assert [row[:-1] for row in rolled] == [row[:-1] for row in raw]
+    expected = platform.expected(organization, period, now=now)
+    totals = rolled[0]
+    assert (totals.calls, totals.completed, totals.failed, totals.ongoing) == (
+        expected["total_calls"],
+        expected["completed_calls"],
+        expected["failed_calls"],
+        expected["ongoing_calls"],
+    )
+    assert totals.completed_duration == expected["total_duration"]
+    assert {
+        row.day.isoformat(): {"total": row.calls, "completed": row.completed, "failed": row.failed}
+        for row in rolled
+        if row.section == Section.DAYS
+    } == expected["daily_stats"]
+    assert [
+        (row.assistant_id, row.calls, row.duration)
+        for row in rolled
+        if row.section == Section.ASSISTANTS
+    ] == [
+        (stat["assistant_id"], stat["calls"], stat["duration"])
+        for stat in expected["top_assistants"]
+    ]
+
+
+def _assert_parts_agree(rows: Any) -> None:
+    for section in (Section.DAYS, Section.ASSISTANTS):
+        for measure in Measure:
+            parts = sum(getattr(row, measure) for row in rows if row.section == section)
+            assert parts == getattr(rows[0], measure)
+
+
+def _differences(platform: Platform, *, repair: bool = False) -> list[Difference]:
+    found: list[Difference] = []
+    platform.run(verify_rollups(platform.writer, found.append, repair=repair))
+    return sorted(found)
+
+
+async def _scalars(platform: Platform, sql: str) -> list[Any]:
+    async with connect(platform.reader) as connection:
+        return list(await connection.scalars(text(sql)))
+
+
+async def _bulk_load(platform: Platform, rows: list[Any]) -> None:
+    async with transaction(platform.writer) as connection:
+        await connection.execute(select(Organization.id, User.id, Assistant.id).limit(0))
+        backend = backend_of(connection.dialect)
+        await backend.bulk_insert(connection, Call.__table__, [tuple(row) for row in rows])  # type: ignore[arg-type]
+
+
+async def _roll_back(platform: Platform, rows: list[Any]) -> None:
+    async with platform.writer.connect() as connection:
+        await connection.execute(insert(Call), rows)
+        await connection.execute(update(Call).values(status="failed"))
+        await connection.rollback()
+
+
+async def _backends(platform: Platform, query: str = "%") -> list[int]:
+    return await _scalars(
+        platform,
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
+        f"AND pid <> pg_backend_pid() AND query LIKE '{query}'",
+    )
+
+
+async def _kill(platform: Platform, query: str) -> None:
+    """Kill the backend that is running a query, as soon as it does."""
+    for _ in range(500):
+        for process in await _backends(platform, query):
+            os.kill(process, signal.SIGKILL)
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the query was never seen")
+
+
+def _until_it_answers(platform: Platform) -> None:
+    """Wait until the server has recovered from the loss of a process."""
+
+    async def wait() -> None:
+        for _ in range(500):
+            try:
+                await _scalars(platform, "SELECT 1")
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.02)
+            else:
+                return
+        raise AssertionError("the server did not come back")
+
+    platform.run(wait())
