@@ -1,11 +1,10 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
-from collections.abc import Sequence
 from time import monotonic
 
 from db.engine import Database
 from db.errors import DatabaseChanged
-from db.figures import FigureRow, Scope, Wanted, read_figures
+from db.figures import Figures, Scope, Wanted, read_figures
 from db.rollups import RollupState, rollup_state
 
 LOOK_AGAIN_SECONDS = 30
@@ -14,19 +13,17 @@ LOOK_AGAIN_SECONDS = 30
 class FigureReader:
     """Reads the figures of one database.
 
-    It remembers whether there are rollup tables. Whether they may be read is settled by the
-    statement itself, so nothing that is remembered can make an answer wrong: where the tables
-    have gone the statement fails, and is tried again without them.
+    It remembers whether rollups were ready when it last looked. Nothing that is remembered can
+    make an answer wrong: the statement that reads rollups tells, in its own snapshot, whether they
+    are ready, and where they are not, or have gone, the calls are read instead.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._has_rollups = False
+        self._use_rollups = False
         self._look_again_at = 0.0
 
-    async def read(
-        self, scope: Scope, wanted: Wanted, *, assistant_limit: int = 0
-    ) -> Sequence[FigureRow]:
+    async def read(self, scope: Scope, wanted: Wanted, *, assistant_limit: int = 0) -> Figures:
         """The wanted figures of the scope; see ``db.figures.read_figures``.
 
         Raises:
@@ -36,26 +33,24 @@ class FigureReader:
             return await self._read(scope, wanted, assistant_limit)
         except DatabaseChanged:
             self._look_again_at = 0.0
-            self._has_rollups = False
+            self._use_rollups = False
             return await self._read(scope, wanted, assistant_limit)
 
-    async def _read(
-        self, scope: Scope, wanted: Wanted, assistant_limit: int
-    ) -> Sequence[FigureRow]:
+    async def _read(self, scope: Scope, wanted: Wanted, assistant_limit: int) -> Figures:
         await self._look()
         return await read_figures(
             scope,
             wanted,
             database=self._database,
-            use_rollups=self._has_rollups,
+            use_rollups=self._use_rollups,
             assistant_limit=assistant_limit,
         )
 
     async def _look(self) -> None:
-        if self._has_rollups or monotonic() < self._look_again_at:
+        if self._use_rollups or monotonic() < self._look_again_at:
             return
         try:
-            self._has_rollups = await rollup_state(self._database) is not RollupState.OFF
+            self._use_rollups = await rollup_state(self._database) is RollupState.READY
         except DatabaseChanged:  # they are there, but not for this role
-            self._has_rollups = False
+            self._use_rollups = False
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS

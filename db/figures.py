@@ -5,7 +5,7 @@ there is one, the calls themselves. With rollups, whole days come from day rows,
 the first midnight from hour rows, and the rest of the hour at the window's edge from the calls.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
@@ -22,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     desc,
-    false,
     func,
     literal_column,
     null,
@@ -34,14 +33,17 @@ from sqlalchemy.sql.selectable import CTE, CompoundSelect
 
 from db.dialects import among, utc_date
 from db.engine import Database, connect
+from db.errors import DatabaseChanged
 from db.measures import OF_ONE_CALL, Measure, total_of
 from db.models import Assistant, Call
-from db.rollups import DAY, HOUR, call_rollups, is_ready
+from db.rollups import DAY, HOUR, call_rollups, readiness
 
 
 class Section(IntEnum):
-    """A group of figures that share what they are grouped by."""
+    """A group of rows that share what they are grouped by."""
 
+    READINESS = -1
+    """One row, whose ``calls`` is 1 where the rollups that were read are ready, and 0 elsewhere."""
     TOTALS = 0
     DAYS = 1
     ASSISTANTS = 2
@@ -49,15 +51,32 @@ class Section(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a statement shall compute."""
+    """The measures that a statement shall compute in each section; None where not the section.
 
-    sections: frozenset[Section]
-    measures: frozenset[Measure]
+    Days and assistants without calls are absent, and assistants are ranked by their calls: so
+    there the calls are always counted.
+    """
 
-    def __post_init__(self) -> None:
-        # Days and assistants without calls are absent, and assistants are ranked by their calls.
-        if self.sections - {Section.TOTALS}:
-            object.__setattr__(self, "measures", self.measures | {Measure.CALLS})
+    totals: frozenset[Measure] | None = None
+    days: frozenset[Measure] | None = None
+    assistants: frozenset[Measure] | None = None
+
+    @property
+    def sections(self) -> dict[Section, frozenset[Measure]]:
+        """The wanted sections, in order, and the measures of each."""
+        sections = {}
+        if self.totals is not None:
+            sections[Section.TOTALS] = self.totals
+        if self.days is not None:
+            sections[Section.DAYS] = self.days | {Measure.CALLS}
+        if self.assistants is not None:
+            sections[Section.ASSISTANTS] = self.assistants | {Measure.CALLS}
+        return sections
+
+    @property
+    def measures(self) -> list[Measure]:
+        """Every wanted measure."""
+        return sorted(frozenset().union(*self.sections.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,12 @@ class FigureRow(NamedTuple):
     duration: int | None
     completed_duration: int | None
     completed_timed: int | None
+
+
+class Figures(NamedTuple):
+    """An answer of the database."""
+
+    rows: Sequence[FigureRow]
     from_rollups: bool
     """Whether rollups were read, and not calls only."""
 
@@ -98,15 +123,15 @@ async def read_figures(
     database: Database,
     use_rollups: bool,
     assistant_limit: int = 0,
-) -> Sequence[FigureRow]:
+) -> Figures:
     """Compute the wanted figures of the scope's calls, in one statement and so in one snapshot.
 
     Rows come in the order of their sections; days ascending; assistants by calls descending, then
-    by ``assistant_id`` ascending, at most ``assistant_limit`` of them. With ``use_rollups``, which
-    needs their tables to exist, rollups are read if they are ready at that instant.
+    by ``assistant_id`` ascending, at most ``assistant_limit`` of them.
 
     Raises:
-        DatabaseChanged: where a table is not there, or not to be read.
+        DatabaseChanged: where a table is not there, or not to be read; or rollups were to be used
+            and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
     async with connect(database) as connection:
@@ -118,7 +143,12 @@ async def read_figures(
                 "assistant_limit": assistant_limit,
             },
         )
-        return [FigureRow._make(row) for row in result]
+        rows = [FigureRow._make(row) for row in result]
+    if use_rollups:
+        readiness, *rows = rows
+        if not readiness.calls:
+            raise DatabaseChanged("rollups are not ready")
+    return Figures(rows, from_rollups=use_rollups)
 
 
 def tile_edges(since: datetime) -> dict[str, datetime]:
@@ -139,11 +169,11 @@ def figures_statement(wanted: Wanted, *, use_rollups: bool) -> Select[Any] | Com
     tiles = _rolled_tiles(wanted) if use_rollups else [_calls_tile(wanted, _started("since"))]
     source = tiles[0] if len(tiles) == 1 else union_all(*tiles)
     parts = source.cte("parts")
-    from_rollups = is_ready() if use_rollups else false()
     sections = [
-        _SECTIONS[section](parts, wanted).add_columns(from_rollups)
-        for section in sorted(wanted.sections)
+        _SECTIONS[section](parts, measures) for section, measures in wanted.sections.items()
     ]
+    if use_rollups:  # seen in the same snapshot as the rollups themselves
+        sections.append(_row(Section.READINESS, {Measure.CALLS: readiness()}))
     rows = sections[0] if len(sections) == 1 else union_all(*sections)
     return rows.order_by("section", "day", desc("calls"), "assistant_id")
 
@@ -161,7 +191,6 @@ def _rolled_tiles(wanted: Wanted) -> list[Select[Any]]:
     hours = call_rollups.c.bucket >= _edge("since_hour"), call_rollups.c.bucket < _edge("since_day")
     return [
         _calls_tile(wanted, _started("since"), before_hour),
-        _calls_tile(wanted, _started("since_hour"), ~is_ready()),
         _rollup_tile(wanted, HOUR, *hours),
         _rollup_tile(wanted, DAY, call_rollups.c.bucket >= _edge("since_day")),
     ]
@@ -172,7 +201,7 @@ def _calls_tile(wanted: Wanted, *conditions: ColumnElement[bool]) -> Select[Any]
     keys = _keys(wanted, Call.assistant_id, Call.started_at)
     measures = [
         func.sum(OF_ONE_CALL[measure](Call.status, Call.duration)).label(measure)
-        for measure in sorted(wanted.measures)
+        for measure in wanted.measures
     ]
     return select(*keys, *measures).where(in_scope(Call.assistant_id), *conditions).group_by(*keys)
 
@@ -181,12 +210,11 @@ def _rollup_tile(wanted: Wanted, grain: int, *conditions: ColumnElement[bool]) -
     """A tile of rollup rows of one grain, as they are."""
     columns = call_rollups.c
     keys = _keys(wanted, columns.assistant_id, columns.bucket)
-    measures = [columns[measure].label(measure) for measure in sorted(wanted.measures)]
+    measures = [columns[measure].label(measure) for measure in wanted.measures]
     return select(*keys, *measures).where(
         in_scope(columns.assistant_id),
         columns.grain == literal_column(str(grain)),
         *conditions,
-        is_ready(),
     )
 
 
@@ -215,52 +243,53 @@ _NO_MEASURE: ColumnElement[Any] = cast(null(), BigInteger)
 
 def _row(
     section: Section,
-    parts: CTE,
-    wanted: Wanted,
+    measures: Mapping[Measure, ColumnElement[Any]],
     *,
     day: ColumnElement[Any] = _NO_DAY,
     assistant_id: ColumnElement[Any] | InstrumentedAttribute[Any] = _NO_ID,
     assistant_name: ColumnElement[Any] | InstrumentedAttribute[Any] = _NO_NAME,
 ) -> Select[Any]:
     """A SELECT with the columns of ``FigureRow``, which are the same for every section."""
-    columns = [
+    return select(
         literal_column(str(int(section)), Integer).label("section"),
         day.label("day"),
         assistant_id.label("assistant_id"),
         assistant_name.label("assistant_name"),
-    ]
-    for measure in Measure:
-        is_wanted = measure in wanted.measures
-        merged = total_of(parts.columns[measure]) if is_wanted else _NO_MEASURE
-        columns.append(merged.label(measure))
-    return select(*columns)
-
-
-def _totals(parts: CTE, wanted: Wanted) -> Select[Any]:
-    return _row(Section.TOTALS, parts, wanted).select_from(parts)
-
-
-def _days(parts: CTE, wanted: Wanted) -> Select[Any]:
-    day = parts.columns.day
-    return _row(Section.DAYS, parts, wanted, day=day).group_by(day).having(_has_calls(parts))
-
-
-def _assistants(parts: CTE, wanted: Wanted) -> Select[Any]:
-    ranked = (
-        _row(
-            Section.ASSISTANTS,
-            parts,
-            wanted,
-            assistant_id=Assistant.id,
-            assistant_name=Assistant.name,
-        )
-        .join_from(parts, Assistant, Assistant.id == parts.columns.assistant_id)
-        .group_by(Assistant.id, Assistant.name)
-        .having(_has_calls(parts))
-        .order_by(total_of(parts.columns.calls).desc(), Assistant.id)
-        .limit(bindparam("assistant_limit", type_=Integer))
+        *(measures.get(measure, _NO_MEASURE).label(measure) for measure in Measure),
     )
-    return select(ranked.subquery("ranked"))
+
+
+def _merged(parts: CTE, measures: frozenset[Measure]) -> dict[Measure, ColumnElement[Any]]:
+    return {measure: total_of(parts.columns[measure]) for measure in measures}
+
+
+def _totals(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
+    return _row(Section.TOTALS, _merged(parts, measures)).select_from(parts)
+
+
+def _days(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
+    day = parts.columns.day
+    rows = _row(Section.DAYS, _merged(parts, measures), day=day)
+    return rows.group_by(day).having(_has_calls(parts))
+
+
+def _assistants(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
+    assistant_id = parts.columns.assistant_id
+    merged = _merged(parts, measures)
+    ranked = (
+        select(assistant_id, *(column.label(measure) for measure, column in merged.items()))
+        .group_by(assistant_id)
+        .having(_has_calls(parts))
+        .order_by(merged[Measure.CALLS].desc(), assistant_id)
+        .limit(bindparam("assistant_limit", type_=Integer))
+        .subquery("ranked")
+    )
+    return _row(
+        Section.ASSISTANTS,
+        {measure: ranked.columns[measure] for measure in measures},
+        assistant_id=ranked.columns.assistant_id,
+        assistant_name=Assistant.name,
+    ).join_from(ranked, Assistant, Assistant.id == ranked.columns.assistant_id)
 
 
 def _has_calls(parts: CTE) -> ColumnElement[bool]:

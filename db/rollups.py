@@ -29,6 +29,8 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     bindparam,
+    case,
+    cast,
     func,
     inspect,
     literal_column,
@@ -94,9 +96,10 @@ class Difference(NamedTuple):
     completed_timed: int
 
 
-def is_ready() -> ColumnElement[bool]:
-    """Whether rollups may be read, as part of the statement that reads them."""
-    return select(call_rollups_state.c.is_ready).scalar_subquery()
+def readiness() -> ColumnElement[int]:
+    """1 where rollups may be read, 0 elsewhere; part of the statement that reads them."""
+    is_ready = select(call_rollups_state.c.is_ready).scalar_subquery()
+    return cast(case((is_ready, literal_column("1")), else_=literal_column("0")), BigInteger)
 
 
 def assistants_with_rows() -> Any:  # noqa: ANN401 - a selectable of one column

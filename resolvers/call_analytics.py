@@ -1,13 +1,12 @@
 """The pipeline of one answer: window, what is wanted, fetch, report."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from db.figure_reader import FigureReader
-from db.figures import FigureRow, Scope, Section, Wanted
+from db.figures import Figures, Scope, Section, Wanted
 from db.measures import Measure
 from resolvers.authenticate import Principal
 from resolvers.errors import unavailability_told
@@ -85,12 +84,12 @@ async def call_analytics(
     if not wanted.sections:
         return Report(period=period, window=window)
     with unavailability_told():
-        rows = await reader.read(
+        figures = await reader.read(
             Scope(principal.organization_id, since=window.start),
             wanted,
             assistant_limit=selection.assistant_limit,
         )
-    report = _report(period, window, rows)
+    report = _report(period, window, figures)
     logger.info(
         "answered organization=%d period=%s sources=%s",
         principal.organization_id,
@@ -103,22 +102,25 @@ async def call_analytics(
 @lru_cache(maxsize=1024)
 def wanted_for(selection: Selection) -> Wanted:
     """The sections and measures that a selection needs."""
-    sections = set()
-    measures: set[Measure] = set()
-    if selection.totals:
-        sections.add(Section.TOTALS)
-        measures.update(*(TOTALS[figure] for figure in selection.totals))
-    if selection.daily is not None:
-        sections.add(Section.DAYS)
-        measures.update(*(DAILY[figure] for figure in selection.daily))
-    if selection.per_assistant is not None:
-        sections.add(Section.ASSISTANTS)
-        measures.add(Measure.CALLS)
-        measures.update(*(PER_ASSISTANT[figure] for figure in selection.per_assistant))
-    return Wanted(frozenset(sections), frozenset(measures))
+    return Wanted(
+        totals=_measures(TOTALS, selection.totals) if selection.totals else None,
+        days=None if selection.daily is None else _measures(DAILY, selection.daily),
+        assistants=(
+            None
+            if selection.per_assistant is None
+            else _measures(PER_ASSISTANT, selection.per_assistant)
+        ),
+    )
 
 
-def _report(period: Period, window: Window, rows: Sequence[FigureRow]) -> Report:
+def _measures(
+    derivation: dict[str, frozenset[Measure]], figures: frozenset[str]
+) -> frozenset[Measure]:
+    return frozenset().union(*(derivation[figure] for figure in figures))
+
+
+def _report(period: Period, window: Window, figures: Figures) -> Report:
+    rows = figures.rows
     days = tuple(
         DailyStat(row.day, row.calls, row.completed, row.failed)
         for row in rows
@@ -129,7 +131,7 @@ def _report(period: Period, window: Window, rows: Sequence[FigureRow]) -> Report
         for row in rows
         if row.section == Section.ASSISTANTS
     )
-    sources = FROM_ROLLUPS if rows and rows[0].from_rollups else FROM_CALLS
+    sources = FROM_ROLLUPS if figures.from_rollups else FROM_CALLS
     totals = rows[0] if rows and rows[0].section == Section.TOTALS else None
     if totals is None:
         return Report(
