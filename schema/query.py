@@ -7,6 +7,7 @@ import strawberry
 from resolvers.report import Report
 from resolvers.window import Period
 from schema.context import Context
+from schema.projection import ProjectingExecutor
 from schema.selection import selection_of
 from schema.types import CallAnalytics
 
@@ -37,4 +38,4 @@ class Query:
     )
 
 
-schema = strawberry.Schema(Query)
+schema = strawberry.Schema(Query, execution_context_class=ProjectingExecutor)

@@ -1,0 +1,174 @@
+"""The shorter way to complete lists: whatever is selected, it comes to what graphql-core says."""
+
+import asyncio
+import datetime as dt
+import json
+from typing import Any, NamedTuple
+
+import pytest
+import strawberry
+from graphql import ExecutionResult, parse, validate
+from graphql.execution import execute
+from hypothesis import event, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema import projection
+from schema.projection import ProjectingExecutor
+from schema.query import schema as product_schema
+
+PLAIN = StrawberryGraphQLCoreExecutionContext
+
+
+class Row(NamedTuple):
+    """What the resolvers return; any of it may be wrong."""
+
+    number: Any
+    amount: Any
+    name: Any
+    day: Any
+    maybe: Any
+
+
+@strawberry.type
+class Item:
+    number: int
+    amount: float
+    name: str
+    day: dt.date
+    maybe: int | None
+
+    @strawberry.field
+    def resolved(self) -> str:
+        return f"resolved {self.name}"
+
+    @strawberry.field
+    def argued(self, times: int = 2) -> str:
+        return str(self.name) * times
+
+    @strawberry.field
+    async def awaited(self) -> str:
+        return "awaited"
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise ValueError(f"broken {self.name}")
+
+
+@strawberry.type
+class Query:
+    items: list[Item]
+    maybe_items: list[Item | None] | None
+
+
+schema = strawberry.Schema(Query)
+
+_usual = st.builds(
+    Row,
+    st.integers(-(2**31), 2**31 - 1),
+    st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60),
+    st.text(max_size=5),
+    st.dates(),
+    st.none() | st.integers(0, 9),
+)
+_odd_value = st.sampled_from(
+    [None, True, 2**31, float("nan"), float("inf"), 1.5, 2.0, "7", "x", b"x", [], ValueError("odd")]
+)
+_odd = st.builds(Row, _odd_value, _odd_value, _odd_value, _odd_value, _odd_value)
+_rows = st.lists(_usual, max_size=5).map(tuple) | st.lists(
+    _usual | _odd | st.none() | st.just(ValueError("an item")), max_size=4
+).map(tuple)
+
+_leaves = st.sampled_from(["number", "amount", "name", "day"])
+_others = st.sampled_from(
+    ["maybe", "resolved", "argued", "argued(times: 1)", "awaited", "broken", "__typename"]
+)
+_directives = st.sampled_from(
+    ["", "", " @include(if: $yes)", " @skip(if: $yes)", " @skip(if: $no)"]
+)
+
+
+@st.composite
+def _selections(draw: st.DrawFn, depth: int = 2) -> str:
+    fields = []
+    for number in range(draw(st.integers(1, 4))):
+        kind = draw(st.integers(0, 9))
+        if kind == 0 and depth:
+            inner = draw(_selections(depth=depth - 1))
+            fields.append(f"... on Item{draw(_directives)} {{ {inner} }}")
+        elif kind == 1 and depth:
+            fields.append(f"...F{draw(_directives)}")
+        else:
+            field = draw(_others if kind == 2 else _leaves)
+            alias = draw(st.sampled_from(["", "", f"a{number}{depth}: "]))
+            fields.append(f"{alias}{field}{draw(_directives)}")
+    return " ".join(fields)
+
+
+@given(
+    selection=_selections(),
+    fragment=_selections(depth=0),
+    rows=_rows,
+    as_list=st.booleans(),
+    root=st.sampled_from(["items", "maybeItems"]),
+)
+@hypothesis_settings(max_examples=600)
+def test_any_selection_of_any_rows_comes_to_the_same(
+    selection: str, fragment: str, rows: tuple[Any, ...], as_list: bool, root: str
+) -> None:
+    document = parse(
+        f"query($yes: Boolean! = true, $no: Boolean! = false) {{ {root} {{ {selection} }} "
+        f"_: __typename @include(if: $yes) @skip(if: $no) }} fragment F on Item {{ {fragment} }}"
+    )
+    errors = validate(schema._schema, document)
+    hard = [error for error in errors if "never used" not in error.message]
+    if hard:  # two fields under one name
+        return
+    items = list(rows) if as_list else rows
+    source = Query(items=items, maybe_items=items)  # type: ignore[arg-type]
+    projected = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal projected
+        completed = original(*arguments)
+        projected += completed is not None
+        return completed
+
+    original = projection.project
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projection, "project", counted)
+        shorter = _execute(document, source, ProjectingExecutor)
+    event("projected" if projected else "left to graphql-core")
+
+    assert shorter == _execute(document, source, PLAIN)
+
+
+def test_the_product_s_lists_are_projected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nothing would be gained, and no test would tell."""
+    calls = []
+    original = projection.project
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(original(*arguments))
+        return calls[-1]
+
+    monkeypatch.setattr(projection, "project", counted)
+    assert product_schema.execution_context_class is ProjectingExecutor
+    rows = (Row(1, 2.0, "a", dt.date(2026, 3, 10), None),)
+    source = Query(items=rows, maybe_items=rows)  # type: ignore[arg-type]
+
+    _execute(parse("{ items { day n: number name amount } }"), source, ProjectingExecutor)
+
+    assert calls == [[{"day": "2026-03-10", "n": 1, "name": "a", "amount": 2.0}]]
+
+
+def _execute(document: Any, source: Any, executor: type[Any]) -> tuple[str, list[Any]]:
+    """The result in JSON, whose keys are ordered, and the errors."""
+
+    async def run() -> ExecutionResult:
+        result = execute(schema._schema, document, root_value=source, executor_class=executor)
+        return result if isinstance(result, ExecutionResult) else await result
+
+    result = asyncio.run(run())
+    return json.dumps(result.data), [error.formatted for error in result.errors or []]
