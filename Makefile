@@ -7,7 +7,7 @@ EXPLORER := schema/explorer
 EXPLORER_SOURCES := $(addprefix $(EXPLORER)/,package.json package-lock.json build.mjs explorer.jsx)
 BUNDLE := $(EXPLORER)/dist/explorer.js
 
-.PHONY: help install demo test check clean
+.PHONY: help install demo test check bench clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ demo: install ## Fill a demo database, print a key, and serve
 
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 2
+
+bench: install ## Measure the service beside a plain one; HUGE=1 adds 10 million calls
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m bench $(if $(HUGE),--huge) $(if $(QUICK),--quick)
 
 check: install ## Check format, style and types
 	$(BIN)/ruff format --check .

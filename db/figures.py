@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
-    cast,
     desc,
     func,
     literal_column,
@@ -143,7 +142,8 @@ async def read_figures(
                 "assistant_limit": assistant_limit,
             },
         )
-        rows = [FigureRow._make(row) for row in result]
+        # The rows of a result are tuples with the names of their columns: those of a FigureRow.
+        rows = cast("Sequence[FigureRow]", result.all())
     if use_rollups:
         readiness, *rows = rows
         if not readiness.calls:
@@ -169,9 +169,15 @@ def figures_statement(wanted: Wanted, *, use_rollups: bool) -> Select[Any] | Com
     tiles = _rolled_tiles(wanted) if use_rollups else [_calls_tile(wanted, _started("since"))]
     source = tiles[0] if len(tiles) == 1 else union_all(*tiles)
     parts = source.cte("parts")
-    sections = [
-        _SECTIONS[section](parts, measures) for section, measures in wanted.sections.items()
-    ]
+    whole = parts
+    sections: list[Select[Any]] = []
+    if Section.DAYS in wanted.sections:
+        whole = _by_day(parts, wanted)
+        sections.append(_days(whole, wanted.sections[Section.DAYS]))
+    if Section.TOTALS in wanted.sections:  # days are fewer, and add up to the same
+        sections.append(_totals(whole, wanted.sections[Section.TOTALS]))
+    if Section.ASSISTANTS in wanted.sections:
+        sections.append(_assistants(parts, wanted.sections[Section.ASSISTANTS]))
     if use_rollups:  # seen in the same snapshot as the rollups themselves
         sections.append(_row(Section.READINESS, {Measure.CALLS: readiness()}))
     rows = sections[0] if len(sections) == 1 else union_all(*sections)
@@ -235,10 +241,10 @@ def _edge(name: str) -> ColumnElement[datetime]:
     return bindparam(name, type_=Call.started_at.type)
 
 
-_NO_DAY: ColumnElement[Any] = cast(null(), Date)
-_NO_ID: ColumnElement[Any] = cast(null(), Integer)
-_NO_NAME: ColumnElement[Any] = cast(null(), String)
-_NO_MEASURE: ColumnElement[Any] = cast(null(), BigInteger)
+_NO_DAY: ColumnElement[Any] = null().cast(Date)
+_NO_ID: ColumnElement[Any] = null().cast(Integer)
+_NO_NAME: ColumnElement[Any] = null().cast(String)
+_NO_MEASURE: ColumnElement[Any] = null().cast(BigInteger)
 
 
 def _row(
@@ -263,14 +269,23 @@ def _merged(parts: CTE, measures: frozenset[Measure]) -> dict[Measure, ColumnEle
     return {measure: total_of(parts.columns[measure]) for measure in measures}
 
 
-def _totals(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
-    return _row(Section.TOTALS, _merged(parts, measures)).select_from(parts)
-
-
-def _days(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
+def _by_day(parts: CTE, wanted: Wanted) -> CTE:
+    measures = wanted.sections[Section.DAYS] | wanted.sections.get(Section.TOTALS, frozenset())
     day = parts.columns.day
-    rows = _row(Section.DAYS, _merged(parts, measures), day=day)
-    return rows.group_by(day).having(_has_calls(parts))
+    merged = (column.label(measure) for measure, column in _merged(parts, measures).items())
+    return select(day, *merged).group_by(day).having(_has_calls(parts)).cte("days")
+
+
+def _days(days: CTE, measures: frozenset[Measure]) -> Select[Any]:
+    return _row(
+        Section.DAYS,
+        {measure: days.columns[measure] for measure in measures},
+        day=days.columns.day,
+    )
+
+
+def _totals(whole: CTE, measures: frozenset[Measure]) -> Select[Any]:
+    return _row(Section.TOTALS, _merged(whole, measures)).select_from(whole)
 
 
 def _assistants(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
@@ -295,6 +310,3 @@ def _assistants(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
 def _has_calls(parts: CTE) -> ColumnElement[bool]:
     # A day or an assistant whose calls were all deleted may have rollup rows that add up to 0.
     return total_of(parts.columns.calls) != literal_column("0")
-
-
-_SECTIONS = {Section.TOTALS: _totals, Section.DAYS: _days, Section.ASSISTANTS: _assistants}

@@ -36,7 +36,7 @@ shared_buffers = 128MB
 class PostgresCluster:
     """A PostgreSQL cluster of its own, stopped when created."""
 
-    def __init__(self) -> None:
+    def __init__(self, configuration: str = CONFIGURATION) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="call-analytics-", dir="/tmp"))
         self._user: str | None = None
         if os.geteuid() == 0:
@@ -47,8 +47,8 @@ class PostgresCluster:
             os.chown(self.directory, account.pw_uid, account.pw_gid)
         self._data = self.directory / "data"
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-        configuration = self._data / "postgresql.auto.conf"
-        configuration.write_text(CONFIGURATION.format(directory=self.directory))
+        settings = self._data / "postgresql.auto.conf"
+        settings.write_text(configuration.format(directory=self.directory))
 
     def url(self, database: str, user: str = "postgres") -> str:
         """The address of one of the cluster's databases."""

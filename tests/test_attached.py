@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +11,9 @@ from starlette.testclient import TestClient
 
 from db.check import Finding, check_database
 from db.engine import connect, create_engine, parse_database_url
+from db.errors import DatabaseChanged
 from db.migrate import DatabaseState, prepare_to_serve
+from db.rollup_upkeep import disable_rollups, enable_rollups
 from server import create_app
 from settings import Settings
 from tests.platform import NOW, PERIOD_DAYS, Platform
@@ -84,6 +87,40 @@ def test_it_is_served_as_attached(reader_url: str, runner: asyncio.Runner) -> No
             await database.dispose()
 
     assert runner.run(prepare()) is DatabaseState.ATTACHED
+
+
+def test_rollups_may_be_enabled_by_the_owner(platform: Platform, reader_url: str) -> None:
+    organization = platform.add_organization()
+    assistant = platform.add_assistant(organization)
+    platform.add_calls([{"assistant_id": assistant}] * 3)
+    headers = {"Authorization": f"Bearer {platform.add_key(organization)}"}
+    query = {"query": "{ callAnalytics { totalCalls } }"}
+
+    def answer() -> Any:
+        app = create_app(Settings.model_validate({"database_url": reader_url}), clock=lambda: NOW)
+        with TestClient(app) as client:
+            return client.post("/graphql", json=query, headers=headers).json()
+
+    expected = {"data": {"callAnalytics": {"totalCalls": 3}}}
+    assert answer() == {**expected, "extensions": {"sources": ["calls"]}}
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    assert answer() == {**expected, "extensions": {"sources": ["calls", "rollups"]}}
+    before = _contents(platform)
+    answer()
+    assert _contents(platform) == before
+    platform.run(disable_rollups(platform.writer))
+    assert answer() == {**expected, "extensions": {"sources": ["calls"]}}
+
+
+def test_rollups_cannot_be_enabled_by_a_reader(
+    platform: Platform, reader_url: str, runner: asyncio.Runner
+) -> None:
+    platform.add_organization()
+    database = create_engine(parse_database_url(reader_url), read_only=False)
+
+    with pytest.raises(DatabaseChanged, match="the database refuses: permission denied"):
+        runner.run(enable_rollups(database, lambda *_: None))
+    runner.run(database.dispose())
 
 
 def test_check_names_the_missing_index(

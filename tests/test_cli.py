@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,37 @@ def test_check_tells_what_an_empty_database_needs(tmp_path: Path) -> None:
     result = run(tmp_path, "db", "check")
     assert result.stdout == "The database is managed.\nNothing is missing.\n"
     assert result.returncode == 0
+
+
+def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text(CSV)
+    run(tmp_path, "db", "upgrade")
+    run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
+
+    assert run(tmp_path, "rollups", "status").stdout == (
+        "Rollups are on: 2 rows, 0 to be merged.\n"
+    )
+    assert run(tmp_path, "rollups", "disable").stdout == "Rollups are off.\n"
+    assert run(tmp_path, "rollups", "verify").stderr == (
+        "call-analytics: rollups are off; turn them on: call-analytics rollups enable\n"
+    )
+    assert run(tmp_path, "rollups", "enable").stdout == "Rollups are on.\n"
+    with closing(sqlite3.connect(tmp_path / "call-analytics.db")) as connection, connection:
+        connection.execute("UPDATE call_rollups SET calls = 3 WHERE grain = 1")
+
+    found = run(tmp_path, "rollups", "verify")
+    assert found.stdout == "assistant 1, hour of 2026-03-03 12:00:00: calls -2\n"
+    assert found.stderr == (
+        "call-analytics: 1 hours and days are not the sum of their calls; "
+        "mend them: call-analytics rollups verify --repair\n"
+    )
+    assert found.returncode == 1
+    mended = run(tmp_path, "rollups", "verify", "--repair")
+    assert mended.stdout.splitlines()[-1] == "1 hours and days repaired."
+    assert run(tmp_path, "rollups", "verify").stdout == (
+        "Every hour and day is the sum of its calls.\n"
+    )
+    assert run(tmp_path, "rollups", "compact").stdout == "0 rows merged.\n"
 
 
 def test_demo_leaves_other_data_alone(tmp_path: Path) -> None:

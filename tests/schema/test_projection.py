@@ -72,7 +72,7 @@ _usual = st.builds(
     st.dates(),
     st.none() | st.integers(0, 9),
 )
-_odd_value = st.sampled_from(
+_odd_value: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 2**31, float("nan"), float("inf"), 1.5, 2.0, "7", "x", b"x", [], ValueError("odd")]
 )
 _odd = st.builds(Row, _odd_value, _odd_value, _odd_value, _odd_value, _odd_value)

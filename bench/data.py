@@ -1,0 +1,87 @@
+"""The data: a big organization of 20 assistants, and a small one of 20,000 calls beside it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, text
+
+from db.engine import Database, transaction
+from db.keys import create_key
+from db.migrate import upgrade
+from db.models import Assistant
+from db.organizations import create_organization, service_user_id
+from db.rollup_upkeep import disable_rollups
+
+ASSISTANTS = 20
+SMALL_CALLS = 20_000
+DAYS = 90
+
+NUMBERS = {
+    "postgresql": "SELECT n FROM generate_series(1, {count}) AS s(n)",
+    "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) "
+    "SELECT n FROM s",
+}
+# Every call has a time of its own, spread evenly; 7919 is prime, so that they come in no order.
+MINUTES = f"(n * 7919 % {{count}}) * {DAYS * 24 * 60 - 5}.0 / {{count}}"
+STARTED_AT = {
+    "postgresql": f"now() AT TIME ZONE 'utc' - ({MINUTES}) * interval '1 minute'",
+    "sqlite": f"strftime('%Y-%m-%d %H:%M:%f', 'now', -({MINUTES}) || ' minutes') || '000'",
+}
+CALLS = """
+INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
+                   duration, started_at)
+SELECT '{slug}-' || n, {first} + n % {assistants}, '+15550001', '+15550002',
+       CASE n % 10 WHEN 0 THEN 'failed' WHEN 1 THEN 'busy' ELSE 'completed' END,
+       n * 31 % 600, {started_at}
+FROM ({numbers}) AS numbers
+"""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of the two organizations."""
+
+    big: str
+    small: str
+
+
+async def load(database: Database, calls: int) -> Keys:
+    """Fill an empty database, without rollups; returns the keys."""
+    async with transaction(database) as connection:
+        await upgrade(connection)
+    await disable_rollups(database)
+    keys = {}
+    for slug, count in (("big", calls), ("small", SMALL_CALLS)):
+        async with transaction(database) as connection:
+            dialect = connection.dialect.name
+            organization_id = await create_organization(connection, slug, slug.title())
+            user_id = await service_user_id(connection, organization_id)
+            assistants = await connection.scalars(
+                insert(Assistant).returning(Assistant.id, sort_by_parameter_order=True),
+                [
+                    {
+                        "organization_id": organization_id,
+                        "user_id": user_id,
+                        "name": f"Assistant {number}",
+                    }
+                    for number in range(ASSISTANTS)
+                ],
+            )
+            sql = CALLS.format(
+                slug=slug,
+                first=min(assistants),
+                assistants=ASSISTANTS,
+                started_at=STARTED_AT[dialect].format(count=count),
+                numbers=NUMBERS[dialect].format(count=count),
+            )
+            await connection.execute(text(sql.replace(":", "\\:")))
+            keys[slug] = await create_key(connection, slug, "bench")
+    await settle(database)
+    return Keys(**keys)
+
+
+async def settle(database: Database) -> None:
+    """Leave the database as it is after a quiet night: vacuumed and analyzed."""
+    autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit.connect() as connection:
+        verb = {"postgresql": "VACUUM ANALYZE", "sqlite": "ANALYZE"}[connection.dialect.name]
+        await connection.execute(text(verb))

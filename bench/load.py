@@ -1,0 +1,170 @@
+"""Load from wrk, and the servers that it is put on."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+FIELDS = (
+    "totalCalls completedCalls failedCalls ongoingCalls totalDuration avgDuration successRate "
+    "dailyStats { date total completed failed } "
+    "topAssistants { assistantId assistantName calls duration }"
+)
+MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+
+
+class Request(NamedTuple):
+    """A request that is sent over and over."""
+
+    path: str
+    query: str = ""
+
+
+REQUESTS = {
+    "totals only": Request("/graphql", "{ callAnalytics { totalCalls } }"),
+    "full 7 days": Request("/graphql", f"{{ callAnalytics(period: LAST_7_DAYS) {{ {FIELDS} }} }}"),
+    "full 90 days": Request(
+        "/graphql", f"{{ callAnalytics(period: LAST_90_DAYS) {{ {FIELDS} }} }}"
+    ),
+    "REST 90 days": Request("/api/v1/calls/analytics?period=90d"),
+}
+BARE = Request("/bare")
+
+
+class Load(NamedTuple):
+    """What a load measured."""
+
+    median: float
+    """Milliseconds."""
+    p99: float
+    """Milliseconds."""
+    per_second: float
+    """Requests."""
+
+
+class Server(NamedTuple):
+    """A running server of one process."""
+
+    base: str
+    process: psutil.Process
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(self.process.memory_info().rss)
+
+
+def require_wrk() -> str:
+    """The path of wrk; ends the program where it is missing."""
+    path = shutil.which("wrk")
+    if path is None:
+        sys.exit("bench: wrk is not here; on Debian: apt-get install wrk")
+    return path
+
+
+@contextmanager
+def serving(app: str, database_url: str) -> Iterator[Server]:
+    """One worker of ``app`` ("us" or "baseline") on a port of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = os.environ | {
+        "CALL_ANALYTICS_DATABASE_URL": database_url,
+        "CALL_ANALYTICS_LOG_LEVEL": "warning",
+        "CALL_ANALYTICS_PORT": port,
+    }
+    binaries = Path(sys.executable).parent
+    commands: dict[str, list[str | Path]] = {
+        "us": [binaries / "call-analytics", "serve"],
+        "baseline": [
+            *(binaries / "uvicorn", "bench.baseline:app", "--port", port),
+            *("--log-level", "warning", "--no-server-header"),
+        ],
+    }
+    with subprocess.Popen(commands[app], env=environment) as process:
+        base = f"http://127.0.0.1:{port}"
+        try:
+            _wait(base, process)
+            yield Server(base, psutil.Process(process.pid))
+        finally:
+            process.terminate()
+
+
+def run(server: Server, request: Request, key: str, *, connections: int, seconds: float) -> Load:
+    """Put a load on a server and measure it.
+
+    Raises:
+        RuntimeError: where any answer was an error.
+    """
+    script = ['wrk.headers["Authorization"] = "Bearer ' + key + '"']
+    if request.query:
+        body = '{\\"query\\": \\"' + request.query + '\\"}'
+        script += [
+            'wrk.method = "POST"',
+            f'wrk.body = "{body}"',
+            'wrk.headers["Content-Type"] = "application/json"',
+        ]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write("\n".join(script))
+        file.flush()
+        output = subprocess.run(
+            [
+                *(require_wrk(), "--threads", "1", "--connections", str(connections)),
+                *("--duration", f"{max(1, round(seconds))}s", "--timeout", "120s", "--latency"),
+                *("--script", file.name, server.base + request.path),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise RuntimeError(output)
+    return Load(_milliseconds(output, "50%"), _milliseconds(output, "99%"), _per_second(output))
+
+
+def check(server: Server, request: Request, key: str) -> bytes:
+    """One answer, to see that there is one."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    body = f'{{"query": "{request.query}"}}'.encode() if request.query else None
+    with urllib.request.urlopen(  # noqa: S310 - the address is ours
+        urllib.request.Request(server.base + request.path, body, headers)  # noqa: S310
+    ) as response:
+        answer: bytes = response.read()
+    if b'"errors"' in answer:
+        raise RuntimeError(answer.decode())
+    return answer
+
+
+def _milliseconds(output: str, percentile: str) -> float:
+    found = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s|m)", output)
+    assert found is not None, output
+    return float(found[1]) * MILLISECONDS[found[2]]
+
+
+def _per_second(output: str) -> float:
+    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert found is not None, output
+    return float(found[1])
+
+
+def _wait(base: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise RuntimeError("the server did not start")
+        try:
+            with socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2])), 1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server did not start")

@@ -1,0 +1,39 @@
+"""The composed server: what it does beside answering."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from db.rollup_upkeep import rollup_status
+from tests.platform import Platform
+
+
+def test_the_server_compacts_rollups(
+    postgres_url: str, service: Any, runner: asyncio.Runner
+) -> None:
+    platform = Platform(postgres_url, runner)
+    assistant = platform.add_assistant(platform.add_organization())
+    platform.add_calls([{"assistant_id": assistant} for _ in range(5)])
+    assert platform.run(rollup_status(platform.writer)).waiting == 10
+
+    service(database_url=postgres_url, compaction_seconds=0.05)
+    deadline = time.monotonic() + 30
+    while platform.run(rollup_status(platform.writer)).waiting and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert platform.run(rollup_status(platform.writer))[1:] == (2, 0)
+    platform.close()
+
+
+def test_it_lives_and_is_ready(client: TestClient) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path).json() == {"status": "ok"}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here is the same on every database, or named by the test."""
+    return sqlite_url
