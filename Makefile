@@ -29,15 +29,18 @@ $(BUNDLE): $(EXPLORER_SOURCES)
 		echo "The explorer could not be built (see above); all else works without it." >&2; \
 	fi
 
+$(VENV)/.bench-installed: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
+	touch $@
+
 demo: install ## Fill a demo database, print a key, and serve
 	$(BIN)/call-analytics demo
 
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 2
 
-bench: install ## Measure the service beside a plain one; HUGE=1 adds 10 million calls
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[bench]'
+bench: install $(VENV)/.bench-installed ## Measure the service beside a plain one; HUGE=1 adds 10 million calls
 	$(BIN)/python -m bench $(if $(HUGE),--huge) $(if $(QUICK),--quick)
 
 check: install ## Check format, style and types

@@ -54,12 +54,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
-db = typer.Typer(help="The database.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
-app.add_typer(db, name="db")
-rollups = typer.Typer(help="Rollups, which keep answers fast.", no_args_is_help=True)
-app.add_typer(rollups, name="rollups")
+key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
+database_commands = typer.Typer(help="The database.", no_args_is_help=True)
+rollup_commands = typer.Typer(help="Rollups, which keep answers fast.", no_args_is_help=True)
+app.add_typer(key_commands, name="keys")
+app.add_typer(database_commands, name="db")
+app.add_typer(rollup_commands, name="rollups")
 
 OrganizationOption = Annotated[
     str | None,
@@ -159,7 +159,7 @@ def import_file(
     typer.echo(f"{_summary(report)}.")
 
 
-@keys.command("create")
+@key_commands.command("create")
 def create_api_key(
     organization: OrganizationOption = None,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "api",
@@ -175,7 +175,7 @@ def create_api_key(
     typer.echo(_with_database(load_settings(), run))
 
 
-@keys.command("list")
+@key_commands.command("list")
 def list_api_keys() -> None:
     """List all keys, by the beginning of each."""
 
@@ -191,7 +191,7 @@ def list_api_keys() -> None:
     _with_database(load_settings(), run)
 
 
-@keys.command("revoke")
+@key_commands.command("revoke")
 def revoke_api_key(
     key_id: Annotated[int, typer.Argument(help="The key's number, from `keys list`.")],
 ) -> None:
@@ -206,7 +206,7 @@ def revoke_api_key(
     _with_database(load_settings(), run)
 
 
-@db.command("upgrade")
+@database_commands.command("upgrade")
 def upgrade_database() -> None:
     """Create the tables of a managed database, or bring them to this release's newest."""
 
@@ -218,7 +218,7 @@ def upgrade_database() -> None:
     typer.echo("The database is up to date.")
 
 
-@db.command("check")
+@database_commands.command("check")
 def check() -> None:
     """Tell what the database is, what is missing or slow in it, and what to do about it."""
 
@@ -235,29 +235,33 @@ def check() -> None:
     typer.echo("Nothing is missing.")
 
 
-@rollups.command("enable")
+@rollup_commands.command("enable")
 def enable() -> None:
     """Create and fill rollups, in a database that may go on being written meanwhile."""
 
     async def run(database: Database) -> None:
         with _progress(BarColumn(), MofNCompleteColumn()) as bar:
             task = bar.add_task("fill")
-            await enable_rollups(
-                database, lambda done, total: bar.update(task, completed=done, total=total)
-            )
+
+            def advance(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+                if bar.disable and done % 100 == 0:
+                    typer.echo(f"{done:,} of {total:,} assistants")
+
+            await enable_rollups(database, advance)
 
     _with_database(load_settings(), run)
     typer.echo("Rollups are on.")
 
 
-@rollups.command("disable")
+@rollup_commands.command("disable")
 def disable() -> None:
     """Remove every trace of the rollups; answers stay the same, and become slower."""
     _with_database(load_settings(), disable_rollups)
     typer.echo("Rollups are off.")
 
 
-@rollups.command("status")
+@rollup_commands.command("status")
 def status() -> None:
     """Tell whether there are rollups, and how many rows."""
     found = _with_database(load_settings(), rollup_status)
@@ -266,13 +270,13 @@ def status() -> None:
     )
 
 
-@rollups.command("compact")
+@rollup_commands.command("compact")
 def compact() -> None:
     """Merge the rows that wait; the server does it by itself."""
     typer.echo(f"{_with_database(load_settings(), compact_rollups):,} rows merged.")
 
 
-@rollups.command("verify")
+@rollup_commands.command("verify")
 def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Make the rollups right.")] = False,
 ) -> None:

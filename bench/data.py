@@ -21,7 +21,7 @@ NUMBERS = {
     "SELECT n FROM s",
 }
 # Every call has a time of its own, spread evenly; 7919 is prime, so that they come in no order.
-MINUTES = f"(n * 7919 % {{count}}) * {DAYS * 24 * 60 - 5}.0 / {{count}}"
+MINUTES = f"(CAST(n AS BIGINT) * 7919 % {{count}}) * {DAYS * 24 * 60 - 5}.0 / {{count}}"
 STARTED_AT = {
     "postgresql": f"now() AT TIME ZONE 'utc' - ({MINUTES}) * interval '1 minute'",
     "sqlite": f"strftime('%Y-%m-%d %H:%M:%f', 'now', -({MINUTES}) || ' minutes') || '000'",
@@ -31,7 +31,7 @@ INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_numbe
                    duration, started_at)
 SELECT '{slug}-' || n, {first} + n % {assistants}, '+15550001', '+15550002',
        CASE n % 10 WHEN 0 THEN 'failed' WHEN 1 THEN 'busy' ELSE 'completed' END,
-       n * 31 % 600, {started_at}
+       n % 600, {started_at}
 FROM ({numbers}) AS numbers
 """
 

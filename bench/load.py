@@ -1,5 +1,6 @@
 """Load from wrk, and the servers that it is put on."""
 
+import math
 import os
 import re
 import shutil
@@ -43,7 +44,7 @@ BARE = Request("/bare")
 
 
 class Load(NamedTuple):
-    """What a load measured."""
+    """What a load measured; NaN where not one request was answered while it lasted."""
 
     median: float
     """Milliseconds."""
@@ -128,6 +129,8 @@ def run(server: Server, request: Request, key: str, *, connections: int, seconds
             capture_output=True,
             text=True,
         ).stdout
+    if re.search(r"^\s*0 requests in", output, re.MULTILINE):
+        return Load(math.nan, math.nan, 0)
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(output)
     return Load(_milliseconds(output, "50%"), _milliseconds(output, "99%"), _per_second(output))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, inspect, select, text, update
 
 from db.engine import Database, connect, transaction
-from db.errors import DatabaseUnavailable, OperatorError
+from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
 from db.migrate import DatabaseState, database_state
 from db.models import Call
 from db.rollups import (
@@ -88,10 +88,21 @@ async def compact_rollups(database: Database) -> int:
     """Merge the rows of each key, in bounded batches; returns how many rows were merged.
 
     Does nothing while another process is at it, and where there are no rollups.
+
+    Raises:
+        OperatorError: where the role may not write them.
     """
-    compaction = _triggers(database).compaction
+    triggers = _triggers(database)
+    compaction = triggers.compaction
     if compaction is None or await rollup_state(database) is RollupState.OFF:
         return 0
+    if triggers.permission is not None:  # asked first, for a refusal would fill the server's log
+        async with connect(database) as connection:
+            if not await connection.scalar(text(triggers.permission)):
+                raise OperatorError(
+                    "this role may not compact; GRANT INSERT, DELETE ON call_rollups to it, "
+                    "or let another run: call-analytics rollups compact"
+                )
     merged = 0
     while True:
         async with transaction(database) as connection:
@@ -111,7 +122,7 @@ async def compact_regularly(database: Database, *, seconds: float) -> None:
         try:
             await compact_rollups(database)
             told = ""
-        except DatabaseUnavailable as error:
+        except DatabaseError as error:
             if str(error) != told:  # once, for it may last
                 told = str(error)
                 logger.warning("rollups are not compacted: %s", error)

@@ -39,6 +39,9 @@ class Triggers(Protocol):
     exclusion: str | None
     """The statement that tells whether its connection may now, alone, fill or repair."""
 
+    permission: str | None
+    """The statement that tells whether this role may compact; None where there is no question."""
+
     compaction: str | None
     """The statement that merges the keys of the first ``:rows`` rows that wait for it, and tells
     how many rows it merged; None where keys never have more than one row."""
@@ -52,6 +55,7 @@ class SQLiteTriggers:
 
     patience: str | None = None
     exclusion: str | None = None
+    permission: str | None = None
     compaction: str | None = None
     waiting: str | None = None
 
@@ -168,6 +172,10 @@ class PostgreSQLTriggers:
 
     patience: str | None = "SET LOCAL lock_timeout = '250ms'"
     exclusion: str | None = "SELECT pg_try_advisory_lock(hashtext('call_rollups fill'))"
+    permission: str | None = (
+        "SELECT has_table_privilege('call_rollups', 'INSERT') "
+        "AND has_table_privilege('call_rollups', 'DELETE')"
+    )
     compaction: str | None = _COMPACTION
     waiting: str | None = "SELECT count(*) FROM call_rollups WHERE NOT is_merged"
 

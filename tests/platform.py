@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, delete, event, insert
 
-from db.engine import Database, create_engine, parse_database_url, transaction
+from db.engine import create_engine, parse_database_url, transaction
 from db.figure_reader import FigureReader
 from db.keys import generate_key, hash_key
 from db.models import Assistant, Base, Call, Organization, User, UserApiKey
@@ -38,10 +38,6 @@ class Platform:
     def run(self, work: Any) -> Any:
         """Await something, on the loop to which the test's own engines belong."""
         return self._runner.run(work)
-
-    def open(self, *, read_only: bool = True, **options: Any) -> Database:
-        """Another engine on the same database; the test disposes of it."""
-        return create_engine(parse_database_url(self.url), read_only=read_only, **options)
 
     def close(self) -> None:
         """Close the connections."""

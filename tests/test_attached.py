@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from db.check import Finding, check_database
 from db.engine import connect, create_engine, parse_database_url
-from db.errors import DatabaseChanged
+from db.errors import DatabaseChanged, OperatorError
 from db.migrate import DatabaseState, prepare_to_serve
-from db.rollup_upkeep import disable_rollups, enable_rollups
+from db.rollup_upkeep import compact_rollups, disable_rollups, enable_rollups
 from server import create_app
 from settings import Settings
 from tests.platform import NOW, PERIOD_DAYS, Platform
@@ -108,6 +108,10 @@ def test_rollups_may_be_enabled_by_the_owner(platform: Platform, reader_url: str
     before = _contents(platform)
     answer()
     assert _contents(platform) == before
+    reader = create_engine(parse_database_url(reader_url), read_only=False)
+    with pytest.raises(OperatorError, match="this role may not compact"):
+        platform.run(compact_rollups(reader))
+    platform.run(reader.dispose())
     platform.run(disable_rollups(platform.writer))
     assert answer() == {**expected, "extensions": {"sources": ["calls"]}}
 

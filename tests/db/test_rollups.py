@@ -332,6 +332,37 @@ def test_writers_compaction_and_readers_at_once(postgres_url: str, runner: async
     platform.close()
 
 
+def test_truncation_beside_writers_compaction_and_readers(
+    postgres_url: str, runner: asyncio.Runner
+) -> None:
+    """TRUNCATE takes the strongest locks; still nobody fails, and nothing is left behind."""
+    platform = Platform(postgres_url, runner)
+    organization = _with_calls(platform)
+
+    async def truncate() -> None:
+        async with transaction(platform.writer) as connection:
+            await connection.execute(text("TRUNCATE calls"))
+        await asyncio.sleep(0.05)
+
+    async def run() -> int:
+        stop = asyncio.Event()
+        writers = [asyncio.create_task(_write(platform, seed, stop)) for seed in range(3)]
+        others = [
+            asyncio.create_task(_repeat(stop, truncate)),
+            asyncio.create_task(_repeat(stop, lambda: compact_rollups(platform.writer))),
+        ]
+        for _ in range(60):
+            _assert_parts_agree(await _read(platform, organization, NOW, 90, raw=False))
+            await asyncio.sleep(0.02)
+        stop.set()
+        await asyncio.gather(*others)
+        return sum(await asyncio.gather(*writers))
+
+    assert platform.run(run()) > 10
+    assert _differences(platform) == []
+    platform.close()
+
+
 def test_rollups_come_and_go_under_write_load(postgres_url: str, runner: asyncio.Runner) -> None:
     platform = Platform(postgres_url, runner)
     organization = _with_calls(platform)
