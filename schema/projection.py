@@ -74,7 +74,7 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         columns = []
         for response_name, nodes in collected.grouped_field_set.items():
             field = item_type.fields.get(nodes[0].node.name.value)
-            if field is None or field.args or not _is_bare(field):
+            if field is None or not _is_bare(field):
                 return None
             columns.append(Column(response_name, attrgetter(_attribute(field)), _serializer(field)))
         return columns

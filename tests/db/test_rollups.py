@@ -44,7 +44,7 @@ _moments = st.none() | st.builds(
     | st.timedeltas(min_value=timedelta(hours=-30), max_value=timedelta(hours=30)),
 )
 _statuses = st.sampled_from(["completed", "failed", "ongoing", "busy", "Completed"])
-_durations = st.none() | st.sampled_from([0, 1, -5]) | st.integers(-(2**31), 2**31 - 1)
+_durations = st.none() | st.sampled_from([0, 1, -5, -(2**31), 2**31 - 1]) | st.integers(0, 600)
 _which = st.integers(0, 1_000)
 _new_calls = st.lists(
     st.fixed_dictionaries(
@@ -68,7 +68,7 @@ class RollupMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.platform.clear()
-        self.platform.run(enable_rollups(self.platform.writer, _ignore))
+        self.enable()
         self.organizations = [self.platform.add_organization() for _ in range(2)]
         self.assistants = [
             self.platform.add_assistant(self.organizations[number % 2]) for number in range(4)
@@ -139,18 +139,22 @@ class RollupMachine(RuleBasedStateMachine):
     @rule()
     def disable(self) -> None:
         self.platform.run(disable_rollups(self.platform.writer))
+        self.are_rolled_up = False
 
     @rule()
     def enable(self) -> None:
         self.platform.run(enable_rollups(self.platform.writer, _ignore))
+        self.are_rolled_up = True
 
     @rule(minutes=st.integers(0, 60 * 24 * 3), fraction=st.sampled_from([0, 1, 999_999]))
     def look(self, minutes: int, fraction: int) -> None:
         """Compare the figures of windows whose edges fall anywhere."""
         now = NOW - timedelta(minutes=minutes, microseconds=fraction)
+        self.platform.figures._look_again_at = 0
         for organization in self.organizations:
             for period, days in (("1d", 1), ("7d", 7)):
-                _assert_agreement(self.platform, organization, period, days, now)
+                figures = _assert_agreement(self.platform, organization, period, days, now)
+                assert figures.from_rollups is self.are_rolled_up
 
     @invariant()
     def figures_agree(self) -> None:
@@ -215,6 +219,7 @@ def test_a_reader_follows_rollups_that_come_and_go(platform: Platform) -> None:
 
 def test_rollups_that_are_not_filled_are_not_read(platform: Platform) -> None:
     organization = _with_calls(platform)
+    assert platform.run(_read(platform, organization, NOW, 7, raw=False)).from_rollups
     for statement in ("UPDATE call_rollups_state SET is_ready = false", "DELETE FROM call_rollups"):
         platform.run(platform._execute(text(statement)))
 
@@ -588,13 +593,14 @@ async def _read(
 
 def _assert_agreement(
     platform: Platform, organization: int, period: str, days: int, now: datetime
-) -> None:
+) -> Figures:
     """Rollups, calls and the oracle give the same figures."""
-    rolled, raw = (
-        platform.run(_read(platform, organization, now, days, raw=raw)).rows
-        for raw in (False, True)
+    figures: Figures
+    figures, raw = (
+        platform.run(_read(platform, organization, now, days, raw=raw)) for raw in (False, True)
     )
-    assert rolled == raw
+    rolled = figures.rows
+    assert rolled == raw.rows
     expected = platform.expected(organization, period, now=now)
     totals = rolled[0]
     assert (totals.calls, totals.completed, totals.failed, totals.ongoing) == (
@@ -617,6 +623,7 @@ def _assert_agreement(
         (stat["assistant_id"], stat["calls"], stat["duration"])
         for stat in expected["top_assistants"]
     ]
+    return figures
 
 
 def _assert_parts_agree(figures: Figures) -> None:

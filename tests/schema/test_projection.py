@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NewType
 
 import pytest
 import strawberry
@@ -12,12 +12,14 @@ from graphql.execution import execute
 from hypothesis import event, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema import projection
 from schema.projection import ProjectingExecutor
 from schema.query import schema as product_schema
 
+Tag = NewType("Tag", str)
 PLAIN = StrawberryGraphQLCoreExecutionContext
 
 
@@ -29,6 +31,7 @@ class Row(NamedTuple):
     name: Any
     day: Any
     maybe: Any
+    tag: Any
 
 
 @strawberry.type
@@ -38,6 +41,7 @@ class Item:
     name: str
     day: dt.date
     maybe: int | None
+    tag: Tag
 
     @strawberry.field
     def resolved(self) -> str:
@@ -62,7 +66,11 @@ class Query:
     maybe_items: list[Item | None] | None
 
 
-schema = strawberry.Schema(Query)
+# A scalar whose serialiser takes anything, even what must not be null.
+config = StrawberryConfig(
+    scalar_map={Tag: strawberry.scalar(name="Tag", serialize=repr, parse_value=str)}
+)
+schema = strawberry.Schema(Query, config=config)
 
 _usual = st.builds(
     Row,
@@ -71,16 +79,17 @@ _usual = st.builds(
     st.text(max_size=5),
     st.dates(),
     st.none() | st.integers(0, 9),
+    st.text(max_size=3),
 )
 _odd_value: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 2**31, float("nan"), float("inf"), 1.5, 2.0, "7", "x", b"x", [], ValueError("odd")]
 )
-_odd = st.builds(Row, _odd_value, _odd_value, _odd_value, _odd_value, _odd_value)
+_odd = st.builds(Row, *[_odd_value] * 6)
 _rows = st.lists(_usual, max_size=5).map(tuple) | st.lists(
     _usual | _odd | st.none() | st.just(ValueError("an item")), max_size=4
 ).map(tuple)
 
-_leaves = st.sampled_from(["number", "amount", "name", "day"])
+_leaves = st.sampled_from(["number", "amount", "name", "day", "tag"])
 _others = st.sampled_from(
     ["maybe", "resolved", "argued", "argued(times: 1)", "awaited", "broken", "__typename"]
 )
