@@ -164,7 +164,7 @@ def test_the_product_s_lists_are_projected(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(projection, "project", counted)
     assert product_schema.execution_context_class is ProjectingExecutor
-    rows = (Row(1, 2.0, "a", dt.date(2026, 3, 10), None),)
+    rows = (Row(1, 2.0, "a", dt.date(2026, 3, 10), None, "t"),)
     source = Query(items=rows, maybe_items=rows)  # type: ignore[arg-type]
 
     _execute(parse("{ items { day n: number name amount } }"), source, ProjectingExecutor)
