@@ -111,6 +111,24 @@ def platform(database_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
 
 
 @pytest.fixture
+def own_cluster() -> Iterator[PostgresCluster]:
+    """A PostgreSQL of the test's own, which it may stop, and whose processes it may kill."""
+    cluster = PostgresCluster()
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterator[Platform]:
+    """An empty platform on that PostgreSQL."""
+    runner.run(migrate(own_cluster.url("postgres")))
+    empty = Platform(own_cluster.url("postgres"), runner)
+    yield empty
+    empty.close()
+
+
+@pytest.fixture
 def service(database_url: str) -> Iterator[ServiceFactory]:
     """Starts the service on the test's database, with a clock that stands at ``NOW``."""
     running: list[TestClient] = []

@@ -1,9 +1,7 @@
 """A PostgreSQL that goes away, hangs, and comes back: refusals meanwhile, answers afterwards."""
 
-import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from starlette.testclient import TestClient
 from db.engine import transaction
 from server import create_app
 from settings import Settings
-from tests.conftest import migrate
 from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
 
@@ -24,21 +21,9 @@ UNAVAILABLE = "The analytics are unavailable at the moment; try again shortly."
 
 
 @pytest.fixture
-def own_cluster() -> Iterator[PostgresCluster]:
-    """A PostgreSQL of the test's own, which it may stop."""
-    cluster = PostgresCluster()
-    cluster.start()
-    yield cluster
-    cluster.remove()
-
-
-@pytest.fixture
-def platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterator[Platform]:
-    """A platform on that PostgreSQL."""
-    runner.run(migrate(own_cluster.url("postgres")))
-    platform = Platform(own_cluster.url("postgres"), runner)
-    yield platform
-    platform.close()
+def platform(own_platform: Platform) -> Platform:
+    """A platform on a PostgreSQL that may be stopped."""
+    return own_platform
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +35,6 @@ from db.rollup_upkeep import (
     verify_rollups,
 )
 from db.rollups import Difference, RollupState, rollup_state
-from tests.conftest import migrate
 from tests.platform import NOW, Platform, call_row
 from tests.postgres import PostgresCluster
 
@@ -446,24 +444,6 @@ def test_enable_gives_up_where_a_transaction_never_ends(
                 await enabling
 
     platform.run(run())
-    platform.close()
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[PostgresCluster]:
-    """A PostgreSQL of the test's own, whose processes it may kill."""
-    cluster = PostgresCluster()
-    cluster.start()
-    yield cluster
-    cluster.remove()
-
-
-@pytest.fixture
-def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterator[Platform]:
-    """A platform on that PostgreSQL."""
-    runner.run(migrate(own_cluster.url("postgres")))
-    platform = Platform(own_cluster.url("postgres"), runner)
-    yield platform
     platform.close()
 
 
