@@ -21,7 +21,6 @@ from sqlalchemy import (
     String,
     bindparam,
     desc,
-    func,
     literal_column,
     null,
     select,
@@ -33,7 +32,7 @@ from sqlalchemy.sql.selectable import CTE, CompoundSelect
 from db.dialects import among, utc_date
 from db.engine import Database, connect
 from db.errors import DatabaseChanged
-from db.measures import OF_ONE_CALL, Measure, total_of
+from db.measures import Measure, sums_of_calls, total_of
 from db.models import Assistant, Call
 from db.rollups import DAY, HOUR, call_rollups, readiness
 
@@ -205,10 +204,7 @@ def _rolled_tiles(wanted: Wanted) -> list[Select[Any]]:
 def _calls_tile(wanted: Wanted, *conditions: ColumnElement[bool]) -> Select[Any]:
     """A tile of calls, summed up as far as the wanted sections allow."""
     keys = _keys(wanted, Call.assistant_id, Call.started_at)
-    measures = [
-        func.sum(OF_ONE_CALL[measure](Call.status, Call.duration)).label(measure)
-        for measure in wanted.measures
-    ]
+    measures = sums_of_calls(wanted.measures, Call.status, Call.duration)
     return select(*keys, *measures).where(in_scope(Call.assistant_id), *conditions).group_by(*keys)
 
 

@@ -5,12 +5,12 @@ cut of the data add up to the whole, and what is taken away can be subtracted. R
 measures: they are derived from these, once, at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, case, cast, func, literal_column
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.elements import ColumnElement, Label
 
 
 class Measure(StrEnum):
@@ -54,6 +54,13 @@ OF_ONE_CALL: dict[Measure, Callable[[Column, Column], ColumnElement[Any]]] = {
     ),
 }
 """What one call with a given status and duration adds to each measure."""
+
+
+def sums_of_calls(
+    measures: Iterable[Measure], status: Column, duration: Column
+) -> list[Label[Any]]:
+    """The measures, each labelled with its name, of the calls that a SELECT groups together."""
+    return [func.sum(OF_ONE_CALL[measure](status, duration)).label(measure) for measure in measures]
 
 
 def total_of(part: Column) -> ColumnElement[Any]:

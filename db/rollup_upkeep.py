@@ -147,9 +147,7 @@ async def verify_rollups(
 async def _verify(
     database: Database, on_difference: Callable[[Difference], None], *, repair: bool
 ) -> None:
-    async with connect(database) as connection:
-        assistants = list(await connection.scalars(assistants_with_rows()))
-    for assistant_id in assistants:
+    for assistant_id in await _assistants(database):
         async with connect(database) as connection:
             found = await connection.execute(differences(), {"assistant_id": assistant_id})
             different = [Difference._make(row) for row in found]
@@ -193,9 +191,13 @@ def _triggers(database: Database) -> Triggers:
     return TRIGGERS[database.dialect.name]
 
 
-async def _append_differences(database: Database, on_progress: Callable[[int, int], None]) -> None:
+async def _assistants(database: Database) -> list[int]:
     async with connect(database) as connection:
-        assistants = list(await connection.scalars(assistants_with_rows()))
+        return list(await connection.scalars(assistants_with_rows()))
+
+
+async def _append_differences(database: Database, on_progress: Callable[[int, int], None]) -> None:
+    assistants = await _assistants(database)
     for number, assistant_id in enumerate(assistants, start=1):
         await _append_difference(database, assistant_id)
         on_progress(number, len(assistants))

@@ -31,7 +31,6 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    func,
     inspect,
     literal_column,
     or_,
@@ -42,7 +41,7 @@ from sqlalchemy import (
 
 from db.dialects import utc_day, utc_hour
 from db.engine import Database, connect
-from db.measures import OF_ONE_CALL, Measure, total_of
+from db.measures import Measure, sums_of_calls, total_of
 from db.models import Assistant, Call
 
 HOUR = 1
@@ -69,8 +68,6 @@ call_rollups_state = Table(
     "call_rollups_state", _metadata, Column("is_ready", Boolean, nullable=False)
 )
 """One row, which tells whether the rollups hold all calls and may be read."""
-
-TABLES = (call_rollups.name, call_rollups_state.name)
 
 
 class RollupState(Enum):
@@ -116,10 +113,7 @@ def differences() -> Select[Any]:
             Call.assistant_id,
             literal_column(str(grain), SmallInteger).label("grain"),
             bucket_of(Call.started_at).label("bucket"),
-            *(
-                func.sum(OF_ONE_CALL[measure](Call.status, Call.duration)).label(measure)
-                for measure in Measure
-            ),
+            *sums_of_calls(Measure, Call.status, Call.duration),
         )
         .where(*of_calls)
         .group_by(Call.assistant_id, bucket_of(Call.started_at))

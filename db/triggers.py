@@ -207,19 +207,25 @@ class PostgreSQLTriggers:
             # Taken at once with the right strength; the triggers below need it.
             "LOCK TABLE calls IN SHARE ROW EXCLUSIVE MODE",
             *_postgresql_trigger(
-                dialect, schema, "insert", "REFERENCING NEW TABLE AS new_rows", _INSERTED
+                schema,
+                "insert",
+                _postgresql_addition(dialect, _INSERTED),
+                "REFERENCING NEW TABLE AS new_rows",
             ),
             *_postgresql_trigger(
-                dialect, schema, "delete", "REFERENCING OLD TABLE AS old_rows", _DELETED
+                schema,
+                "delete",
+                _postgresql_addition(dialect, _DELETED),
+                "REFERENCING OLD TABLE AS old_rows",
             ),
             *_postgresql_trigger(
-                dialect,
                 schema,
                 "update",
+                _postgresql_addition(dialect, f"{_INSERTED} UNION ALL {_DELETED}"),
                 "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
-                f"{_INSERTED} UNION ALL {_DELETED}",
             ),
-            *_postgresql_trigger(dialect, schema, "truncate", "", None),
+            # What it removes no snapshot shows any more; DELETE would leave some of that behind.
+            *_postgresql_trigger(schema, "truncate", "TRUNCATE call_rollups"),
             _GRANTS,
         ]
 
@@ -234,16 +240,10 @@ class PostgreSQLTriggers:
 
 
 def _postgresql_trigger(
-    dialect: Dialect, schema: str, event: str, transition_tables: str, changed_rows: str | None
+    schema: str, event: str, body: str, transition_tables: str = ""
 ) -> list[str]:
-    # TRUNCATE removes rows that no snapshot shows any more, so it is answered by another; DELETE
-    # would leave those behind. The function belongs to who enables rollups, so that writers of
-    # calls need no privilege on them; its search path is fixed, so that none can divert it.
-    body = (
-        "TRUNCATE call_rollups"
-        if changed_rows is None
-        else _postgresql_addition(dialect, changed_rows)
-    )
+    # The function belongs to who enables rollups, so that writers of calls need no privilege on
+    # them; its search path is fixed, so that none can divert it.
     return [
         f"""
         CREATE FUNCTION call_rollups_{event}() RETURNS trigger

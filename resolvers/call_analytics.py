@@ -1,7 +1,7 @@
 """The pipeline of one answer: window, what is wanted, fetch, report."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -131,20 +131,18 @@ def _report(period: Period, window: Window, figures: Figures) -> Report:
         for row in rows
         if row.section == Section.ASSISTANTS
     )
-    sources = FROM_ROLLUPS if figures.from_rollups else FROM_CALLS
-    totals = rows[0] if rows and rows[0].section == Section.TOTALS else None
-    if totals is None:
-        return Report(
-            period=period,
-            window=window,
-            sources=sources,
-            daily_stats=days,
-            top_assistants=assistants,
-        )
-    return Report(
+    report = Report(
         period=period,
         window=window,
-        sources=sources,
+        sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS,
+        daily_stats=days,
+        top_assistants=assistants,
+    )
+    if not rows or rows[0].section != Section.TOTALS:
+        return report
+    totals = rows[0]
+    return replace(
+        report,
         total_calls=totals.calls,
         completed_calls=totals.completed,
         failed_calls=totals.failed,
@@ -152,6 +150,4 @@ def _report(period: Period, window: Window, figures: Figures) -> Report:
         total_duration=totals.completed_duration,
         avg_duration=ratio(totals.completed_duration, totals.completed_timed),
         success_rate=percent(totals.completed, totals.calls),
-        daily_stats=days,
-        top_assistants=assistants,
     )

@@ -50,7 +50,7 @@ class GraphQLEndpoint:
         self._prepare = document_preparer(schema._schema, max_tokens=max_tokens)  # noqa: SLF001
 
     async def respond(self, request: Request[State]) -> Response:
-        """Answer one request; raises nothing."""
+        """Answer one request."""
         try:
             offered = [RESPONSE_TYPE, JSON_TYPE]
             if request.method != "POST" and "query" not in request.query_params:
