@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -394,8 +395,20 @@ def _with_database(
             return await work(database)
         finally:
             await database.dispose()
+            await asyncio.to_thread(_wait_for_connection_threads)
 
     return asyncio.run(run())
+
+
+def _wait_for_connection_threads() -> None:
+    """Let SQLite's connection threads end while the event loop is still there.
+
+    One whose file could not be opened reports to the loop as it ends, and that it is closed is a
+    traceback on the operator's screen.
+    """
+    for thread in threading.enumerate():
+        if thread not in (threading.main_thread(), threading.current_thread()):
+            thread.join(timeout=5)
 
 
 if __name__ == "__main__":
