@@ -32,8 +32,8 @@ class ServerState(State):
 
 
 def utc_now() -> datetime:
-    """The clock of a real server."""
-    return datetime.now(UTC)
+    """The clock of a real server, in whole seconds: requests of one second have one window."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Starlette:

@@ -98,6 +98,9 @@ def _measure(
             for name, request in REQUESTS.items():
                 measured = run(server, request, keys.big, connections=16, seconds=seconds)
                 _note(result["throughput"], "with rollups", name, measured)
+                # Only those who ask with the same key share statements.
+                measured = run(server, request, *keys.all_of_big, connections=16, seconds=seconds)
+                _note(result["throughput"], "nothing shared", name, measured)
     if everything:
         result["memory"] = _memory(url, keys)
         result["write"]["with"] = asyncio.run(_write_cost(url, "with"))._asdict()
@@ -183,9 +186,12 @@ def _verdict(results: dict[str, Any]) -> str:
                 ratio = plain[what]["median"] / ours[what]["median"]  # NaN tells itself
                 lines.append(f"{name}, {size:,} calls, {what}: plain baseline / us = {ratio:.0f}")
             bare = result["throughput"]["bare route"]["bare"]["per_second"]
-            for what, load_ in result["throughput"].get("with rollups", {}).items():
-                share = 100 * load_["per_second"] / bare
-                lines.append(f"{name}, {size:,} calls, {what}: {share:.1f} % of the bare route")
+            for who in ("with rollups", "nothing shared"):
+                for what, load_ in result["throughput"].get(who, {}).items():
+                    share = 100 * load_["per_second"] / bare
+                    lines.append(
+                        f"{name}, {size:,} calls, {what}, {who}: {share:.1f} % of the bare route"
+                    )
             if "write" in result:
                 for what, cost in result["write"]["with"].items():
                     ratio = cost / result["write"]["without"][what]

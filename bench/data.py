@@ -14,6 +14,7 @@ from db.rollup_upkeep import disable_rollups
 ASSISTANTS = 20
 SMALL_CALLS = 20_000
 DAYS = 90
+KEYS = 16
 
 NUMBERS = {
     "postgresql": "SELECT n FROM generate_series(1, {count}) AS s(n)",
@@ -38,10 +39,11 @@ FROM ({numbers}) AS numbers
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of the two organizations."""
+    """A key of each organization, and as many of the big one as there are connections."""
 
     big: str
     small: str
+    all_of_big: list[str]
 
 
 async def load(database: Database, calls: int) -> Keys:
@@ -74,9 +76,9 @@ async def load(database: Database, calls: int) -> Keys:
                 numbers=NUMBERS[dialect].format(count=count),
             )
             await connection.execute(text(sql.replace(":", "\\:")))
-            keys[slug] = await create_key(connection, slug, "bench")
+            keys[slug] = [await create_key(connection, slug, "bench") for _ in range(KEYS)]
     await settle(database)
-    return Keys(**keys)
+    return Keys(big=keys["big"][0], small=keys["small"][0], all_of_big=keys["big"])
 
 
 async def settle(database: Database) -> None:

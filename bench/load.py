@@ -1,5 +1,6 @@
 """Load from wrk, and the servers that it is put on."""
 
+import json
 import math
 import os
 import re
@@ -102,13 +103,20 @@ def serving(app: str, database_url: str) -> Iterator[Server]:
             process.terminate()
 
 
-def run(server: Server, request: Request, key: str, *, connections: int, seconds: float) -> Load:
-    """Put a load on a server and measure it.
+def run(server: Server, request: Request, *keys: str, connections: int, seconds: float) -> Load:
+    """Put a load on a server, with the keys in turn, and measure it.
 
     Raises:
         RuntimeError: where any answer was an error.
     """
-    script = ['wrk.headers["Authorization"] = "Bearer ' + key + '"']
+    script = [
+        f"local keys, turn = {{{', '.join(json.dumps(key) for key in keys)}}}, 0",
+        "function request()",
+        "  turn = turn % #keys + 1",
+        '  wrk.headers["Authorization"] = "Bearer " .. keys[turn]',
+        "  return wrk.format()",
+        "end",
+    ]
     if request.query:
         body = '{\\"query\\": \\"' + request.query + '\\"}'
         script += [

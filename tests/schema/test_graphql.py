@@ -82,12 +82,13 @@ def test_the_default_period_is_seven_days(ask: Ask, platform: Platform, tenant: 
         (f"{{ callAnalytics {EVERYTHING} }}", 1),
         (
             (
-                "{ a: callAnalytics { totalCalls } b: callAnalytics { totalCalls } "
+                "{ a: callAnalytics { totalCalls } b: callAnalytics { failedCalls } "
                 f"c: callAnalytics(period: LAST_90_DAYS) {EVERYTHING} }}"
             ),
             3,
         ),
         ("{ callAnalytics { totalCalls } callAnalytics { failedCalls } }", 1),
+        ("{ a: callAnalytics { totalCalls } b: callAnalytics { totalCalls } }", 1),
     ],
 )
 def test_each_field_runs_one_statement(ask: Ask, document: str, statements: int) -> None:
