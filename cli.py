@@ -1,8 +1,12 @@
 """The ``call-analytics`` command: arguments in, lines out."""
 
 import asyncio
+import atexit
 import logging
+import os
+import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -46,6 +50,8 @@ from db.rollup_upkeep import (
 from db.rollups import HOUR, Difference
 from schema.query import schema as graphql_schema
 from settings import PREFIX, Settings, SettingsError, load_settings
+from telemetry.logs import configure_logging
+from telemetry.prometheus import DIRECTORY_VARIABLE
 
 T = TypeVar("T")
 
@@ -84,7 +90,7 @@ def serve(
 ) -> None:
     """Serve the API. Options win over the settings."""
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(message)s")
+    configure_logging(settings.log_level)
     try:
         state = _with_database(settings, prepare_to_serve)
     except DatabaseUnavailable as error:
@@ -360,13 +366,20 @@ def _serve(
     port: int | None = None,
     workers: int | None = None,
 ) -> None:
+    workers = workers or settings.workers
+    if workers > 1:  # they keep their numbers where whichever is asked finds all of them
+        directory = tempfile.mkdtemp(prefix="call-analytics-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        os.environ[DIRECTORY_VARIABLE] = directory
+    configure_logging(settings.log_level)
     uvicorn.run(
         "server:app_from_environment",
         factory=True,
         host=host or settings.host,
         port=settings.port if port is None else port,
-        workers=workers or settings.workers,
-        log_level=settings.log_level,
+        workers=workers,
+        log_config=None,  # its lines go where ours go; requests are logged by ours
+        access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         proxy_headers=False,
         server_header=False,

@@ -2,33 +2,40 @@
 
 import asyncio
 import gc
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from db.engine import Database, DatabaseUrl, create_engine, parse_database_url, ping
-from db.errors import DatabaseUnavailable
+from db.engine import DatabaseUrl, create_engine, parse_database_url
 from db.rollup_upkeep import compact_regularly
+from health import health_routes
 from resolvers.analytics import Analytics
+from resolvers.rate_limits import RateLimits
+from schema.door import Door
 from schema.explorer import explorer_assets
 from schema.graphql_http import GraphQLEndpoint
+from schema.limits import Limits
 from schema.masking import log_fault
+from schema.openapi import openapi_document
+from schema.persisted import TrustedDocuments
 from schema.rest import RestEndpoint, json_response
-from schema.state import State
-from settings import Settings, load_settings
-
-
-class ServerState(State):
-    """The state of every request, with what only the server's own routes need."""
-
-    database: Database
+from schema.security_headers import SecurityHeaders
+from settings import PREFIX, Settings, SettingsError, load_settings
+from telemetry.logs import configure_logging
+from telemetry.prometheus import Telemetry
+from telemetry.requests import RequestTelemetry
 
 
 def utc_now() -> datetime:
@@ -41,52 +48,99 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
 
     Raises:
         OperatorError: where the database's address makes no sense.
+        SettingsError: where another setting does not.
     """
     url = parse_database_url(settings.database_url)
+    telemetry = Telemetry()
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[ServerState]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
         database = create_engine(
             url,
             read_only=True,
             pool_size=settings.pool_size,
             connect_timeout=settings.connect_timeout_seconds,
             statement_timeout=settings.statement_timeout_seconds,
+            observer=telemetry,
         )
-        analytics = Analytics(database, key_cache_seconds=settings.key_cache_seconds)
+        analytics = Analytics(
+            database,
+            key_cache_seconds=settings.key_cache_seconds,
+            key_limits=RateLimits(
+                settings.requests_per_minute or None,
+                settings.requests_per_hour or None,
+                settings.requests_per_day or None,
+            ),
+            address_limits=RateLimits(settings.stranger_requests_per_minute or None),
+            rate_limit_storage=settings.rate_limit_storage,
+        )
         async with _compacting(url, settings):
-            yield ServerState(analytics=analytics, clock=clock, database=database)
+            yield {"analytics": analytics, "clock": clock, "database": database}
         await database.dispose()
 
-    async def ready(request: Request[ServerState]) -> Response:
-        """Whether requests can be answered."""
-        try:
-            await ping(request.state["database"])
-        except DatabaseUnavailable:
-            headers = {"Retry-After": str(settings.retry_after_seconds)}
-            return json_response({"detail": "The database does not answer."}, 503, headers)
-        return json_response({"status": "ok"})
-
-    graphql = GraphQLEndpoint(
-        max_body_bytes=settings.max_body_bytes,
-        max_tokens=settings.max_tokens,
+    limits = limits_of(settings)
+    door = Door(
+        limits,
         retry_after_seconds=settings.retry_after_seconds,
+        max_age_seconds=settings.max_age_seconds,
     )
-    rest = RestEndpoint(retry_after_seconds=settings.retry_after_seconds)
+    graphql = GraphQLEndpoint(
+        door, limits, is_private=settings.production, trusted=_trusted_documents(settings)
+    )
     app = Starlette(
         routes=[
             Route("/graphql", graphql.respond, methods=["GET", "POST"]),
-            explorer_assets(),
-            Route("/api/v1/calls/analytics", rest.respond, methods=["GET"]),
-            Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", ready, methods=["GET"]),
-            Route("/", to_explorer, methods=["GET"]),
+            Route("/api/v1/calls/analytics", RestEndpoint(door).respond, methods=["GET"]),
+            Route("/openapi.json", openapi_document, methods=["GET"]),
+            *health_routes(settings, telemetry),
+            *([] if settings.production else [explorer_assets(), Route("/", to_explorer)]),
+        ],
+        middleware=[
+            *_proxy_middleware(settings),
+            Middleware(RequestTelemetry, telemetry=telemetry),
+            Middleware(SecurityHeaders),
+            *_cors_middleware(settings),
+            Middleware(FaultBarrier),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: refuse, Exception: fail},
+        exception_handlers={HTTPException: refuse},
     )
     app.router.redirect_slashes = False
     return app
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The bounds that the settings give a request."""
+    return Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)})
+
+
+def _trusted_documents(settings: Settings) -> TrustedDocuments | None:
+    if not settings.trusted_documents:
+        return None
+    try:
+        return TrustedDocuments.read(Path(settings.trusted_documents))
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}TRUSTED_DOCUMENTS: {error}") from None
+
+
+def _proxy_middleware(settings: Settings) -> list[Middleware]:
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
+
+
+def _cors_middleware(settings: Settings) -> list[Middleware]:
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+        )
+    ]
 
 
 @asynccontextmanager
@@ -107,12 +161,7 @@ async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[Non
         await writer.dispose()
 
 
-async def alive(_request: Request[ServerState]) -> Response:
-    """Whether the process lives."""
-    return json_response({"status": "ok"})
-
-
-async def to_explorer(_request: Request[ServerState]) -> Response:
+async def to_explorer(_request: Request) -> Response:
     """The way from the bare address to the explorer."""
     return RedirectResponse("/graphql")
 
@@ -124,10 +173,20 @@ async def refuse(_request: Request, error: Exception) -> Response:
     return json_response({"detail": error.detail}, error.status_code, headers)
 
 
-async def fail(_request: Request, fault: Exception) -> Response:
-    """A fault of ours: its id for the client, all of it for the log."""
-    error_id = log_fault(fault)
-    return json_response({"detail": "Something went wrong on our side.", "error_id": error_id}, 500)
+class FaultBarrier:
+    """ASGI middleware: a fault of ours becomes an id for the client, and a line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as fault:
+            error_id = log_fault(fault)
+            body = {"detail": "Something went wrong on our side.", "error_id": error_id}
+            await json_response(body, 500)(scope, receive, send)
 
 
 def app_from_environment() -> Starlette:
@@ -136,5 +195,5 @@ def app_from_environment() -> Starlette:
     gc.collect()
     gc.freeze()
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
+    configure_logging(settings.log_level)
     return create_app(settings)

@@ -6,7 +6,7 @@ A setting named ``port`` is read from ``CALL_ANALYTICS_PORT`` or from a line of 
 
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "CALL_ANALYTICS_"
@@ -63,7 +63,83 @@ class Settings(BaseSettings):
         default=100_000, ge=1_000, description="Largest request body that is read."
     )
     max_tokens: int = Field(
-        default=2_000, ge=10, description="Largest number of tokens in one GraphQL document."
+        default=1_000, ge=10, description="Largest number of tokens in one GraphQL document."
+    )
+    max_depth: int = Field(
+        default=20, ge=3, description="Most levels of a document; a fragment is a level too."
+    )
+    max_fields: int = Field(
+        default=500, ge=1, description="Most fields of a document, its fragments written out."
+    )
+    max_repeated_fields: int = Field(
+        default=50, ge=0, description="Most fields that a document selects again at the same place."
+    )
+    max_aliases: int = Field(default=30, ge=0, description="Most aliases of a document.")
+    max_root_fields: int = Field(
+        default=10, ge=1, description="Most fields of an operation itself; each costs a statement."
+    )
+    max_directives: int = Field(default=50, ge=0, description="Most directives of a document.")
+    max_errors: int = Field(default=20, ge=2, description="Most errors that a response tells.")
+    max_concurrent_requests: int = Field(
+        default=100,
+        ge=1,
+        description="Requests that one server process answers at the same time; more get a 503.",
+    )
+    head_timeout_seconds: float = Field(
+        default=10, gt=0, description="Longest time in which the head of a request may come."
+    )
+    body_timeout_seconds: float = Field(
+        default=10, gt=0, description="Longest time in which the body of a request may come."
+    )
+    request_timeout_seconds: float = Field(
+        default=30, gt=0, description="Longest time after which a request is given up with a 503."
+    )
+    requests_per_minute: int = Field(
+        default=6_000,
+        ge=0,
+        description="Requests of a key whose `rate_limit` does not say otherwise; 0 is any number.",
+    )
+    requests_per_hour: int = Field(default=0, ge=0, description="The same in an hour.")
+    requests_per_day: int = Field(default=0, ge=0, description="The same in a day.")
+    stranger_requests_per_minute: int = Field(
+        default=600,
+        ge=0,
+        description="Requests without a valid key from one address; 0 is any number.",
+    )
+    rate_limit_storage: str = Field(
+        default="memory://",
+        pattern="^(memory://$|rediss?://)",
+        description="Where requests are counted: `memory://`, each process for itself, or "
+        "`redis://HOST:PORT/NUMBER`, all together (needs the extra `redis`).",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks, with commas between, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, with commas between, whose pages may ask from a browser, as in "
+        "`https://dashboard.example.org`.",
+    )
+    max_age_seconds: int = Field(
+        default=0, ge=0, description="How long a client may keep an answer; 0 is not at all."
+    )
+    production: bool = Field(
+        default=False, description="No explorer, no introspection, no suggestions in errors."
+    )
+    trusted_documents: str = Field(
+        default="",
+        description="A JSON file, an object of GraphQL documents by hash: no others are run.",
+    )
+    telemetry_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics` as `Authorization: Bearer TOKEN`; without it there is none.",
+    )
+    traces: bool = Field(
+        default=False,
+        description="Send OpenTelemetry traces to where `OTEL_EXPORTER_OTLP_ENDPOINT` says (needs "
+        "the extra `traces`).",
     )
     shutdown_seconds: int = Field(
         default=30, ge=0, description="How long a stopping server waits for running requests."

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from db.dialects import BACKENDS, backend_of
 from db.errors import DatabaseChanged, DatabaseUnavailable, OperatorError
+from db.observer import Observer, observe
 
 Database: TypeAlias = AsyncEngine
 """A database that is open to be asked; the name under which other rooms pass it on."""
@@ -57,11 +58,12 @@ def create_engine(
     pool_size: int = 5,
     connect_timeout: float = 5,
     statement_timeout: float | None = None,
+    observer: Observer | None = None,
 ) -> Database:
     """An engine for the database at ``url``; nothing is opened before it is first used.
 
     A read-only engine can write nothing, and needs no transaction: each of its statements is one
-    snapshot. Times are in seconds.
+    snapshot. Times are in seconds. An observer hears of what the engine does.
     """
     backend = BACKENDS[url.get_backend_name()]
     engine = create_async_engine(
@@ -78,6 +80,8 @@ def create_engine(
         ),
     )
     backend.prepare(engine, read_only=read_only)
+    if observer is not None:
+        observe(engine, observer)
     return engine
 
 
@@ -94,10 +98,17 @@ async def connect(engine: Database) -> AsyncIterator[AsyncConnection]:
             yield connection
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         cause = getattr(error, "orig", None) or error
-        reason = str(cause).partition("\n")[0] or type(cause).__name__
+        reason = _reason(cause)
         if backend_of(engine.dialect).is_schema_change(cause):
             raise DatabaseChanged(f"the database refuses: {reason}") from error
         raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
+
+
+def _reason(cause: BaseException) -> str:
+    """Why the database did not answer, in one line without a path of its machine or ours."""
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause).partition("\n")[0] or type(cause).__name__
 
 
 @asynccontextmanager

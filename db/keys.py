@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import string
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +24,8 @@ class KeyOwner(NamedTuple):
 
     key_id: int
     organization_id: int
+    rate_limit: dict[str, Any] | None
+    """What the key's column says; the service that made the key knows what it means."""
 
 
 class KeyListing(NamedTuple):
@@ -37,7 +39,7 @@ class KeyListing(NamedTuple):
 
 
 _FIND_KEY_OWNER = (
-    select(UserApiKey.id, User.organization_id)
+    select(UserApiKey.id, User.organization_id, UserApiKey.rate_limit)
     .join(User, User.id == UserApiKey.user_id)
     .join(Organization, Organization.id == User.organization_id)
     .where(

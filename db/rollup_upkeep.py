@@ -46,9 +46,16 @@ async def rollup_status(database: Database) -> RollupStatus:
         return RollupStatus(state, 0, 0)
     async with connect(database) as connection:
         rows = await connection.scalar(select(func.count()).select_from(call_rollups))
-        counting = _triggers(database).waiting
-        waiting = await connection.scalar(text(counting)) if counting else 0
-    return RollupStatus(state, rows or 0, waiting or 0)
+    return RollupStatus(state, rows or 0, await rollup_backlog(database))
+
+
+async def rollup_backlog(database: Database) -> int:
+    """How many rows compaction has not seen yet; 0 where there are no rollups."""
+    counting = _triggers(database).waiting
+    if counting is None or await rollup_state(database) is RollupState.OFF:
+        return 0
+    async with connect(database) as connection:
+        return await connection.scalar(text(counting)) or 0
 
 
 async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:

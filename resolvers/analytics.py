@@ -4,29 +4,49 @@ from datetime import datetime
 
 from db.engine import Database
 from db.figure_reader import FigureReader
-from resolvers.authenticate import Principal, authenticator
+from resolvers.admission import Admission, Visit
+from resolvers.authenticate import Authenticator, Principal
 from resolvers.call_analytics import Selection, call_analytics
+from resolvers.rate_limits import RateLimiter, RateLimits
 from resolvers.report import Report
 from resolvers.sharing import SharedReads
 from resolvers.window import Period
 
 
 class Analytics:
-    """The analytics of one database. One of these serves all requests of a process."""
+    """The analytics of one database. One of these serves all requests of a process.
 
-    def __init__(self, database: Database, *, key_cache_seconds: float) -> None:
+    ``key_limits`` are those of keys that have none of their own, ``address_limits`` those of
+    whoever shows no valid key. Counters are in memory, or in the Redis at ``rate_limit_storage``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        key_cache_seconds: float,
+        key_limits: RateLimits,
+        address_limits: RateLimits,
+        rate_limit_storage: str,
+    ) -> None:
+        self.address_limits = address_limits
         self._reader = FigureReader(database)
-        self._authenticate = authenticator(database, cache_seconds=key_cache_seconds)
         self._shared = SharedReads[tuple[Principal, Period, Selection, datetime], Report]()
+        self._admission = Admission(
+            Authenticator(database, cache_seconds=key_cache_seconds, default_limits=key_limits),
+            # Counters of their own, so that many addresses cannot push out those of keys.
+            key_limiter=RateLimiter(rate_limit_storage),
+            address_limiter=RateLimiter(rate_limit_storage),
+            address_limits=address_limits,
+        )
 
-    async def authenticate(self, key: str | None) -> Principal:
-        """The principal of a request's key; see ``resolvers.authenticate``.
+    async def arrive(self, key: str | None, address: str) -> Visit:
+        """Let a request in; see ``Admission.arrive``.
 
         Raises:
-            Unauthenticated: where there is no valid key.
-            Unavailable: where the database cannot say.
+            RateLimited: where its key or address has no request left.
         """
-        return await self._authenticate(key)
+        return await self._admission.arrive(key, address)
 
     async def report(
         self, principal: Principal, period: Period, selection: Selection, *, now: datetime

@@ -1,14 +1,14 @@
 """Who asks: from an API key to the organization whose figures it opens."""
 
-from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from cachetools import TTLCache
 
 from db.engine import Database
 from db.keys import find_key_owner, hash_key
 from resolvers.errors import Unauthenticated, unavailability_told
+from resolvers.rate_limits import RateLimits
 
 CACHED_KEYS = 10_000
 
@@ -18,37 +18,49 @@ class Principal(NamedTuple):
 
     key_id: int
     organization_id: int
+    rate_limits: RateLimits
 
 
-Authenticate: TypeAlias = Callable[[str | None], Awaitable[Principal]]
-"""Turns the key of a request (None where it has none) into its principal.
-
-Raises:
-    Unauthenticated: where the key is missing, unknown or revoked, or its user or organization is
-        not active; nothing tells which.
-    Unavailable: where the database cannot say.
-"""
-
-
-def authenticator(database: Database, *, cache_seconds: float) -> Authenticate:
-    """An ``Authenticate`` that believes a key it found valid for up to ``cache_seconds``.
+class Authenticator:
+    """Turns the key of a request into its principal; believes one for up to ``cache_seconds``.
 
     Only valid keys are remembered, by their hash, so a new key works at once and nobody can fill
-    the memory with invented ones.
+    the memory with invented ones. ``default_limits`` are those of keys that have none themselves.
     """
-    known: TTLCache[str, Principal] = TTLCache(CACHED_KEYS, ttl=cache_seconds, timer=monotonic)
 
-    async def authenticate(key: str | None) -> Principal:
+    def __init__(
+        self, database: Database, *, cache_seconds: float, default_limits: RateLimits
+    ) -> None:
+        self._database = database
+        self._default_limits = default_limits
+        self._known: TTLCache[str, Principal] = TTLCache(
+            CACHED_KEYS, ttl=cache_seconds, timer=monotonic
+        )
+
+    def remembered(self, key: str) -> Principal | None:
+        """The principal of a key that was found valid just before; the database is not asked."""
+        return self._known.get(hash_key(key))
+
+    async def authenticate(self, key: str | None) -> Principal:
+        """The principal of a request's key; None where it has none.
+
+        Raises:
+            Unauthenticated: where the key is missing, unknown or revoked, or its user or
+                organization is not active; nothing tells which.
+            Unavailable: where the database cannot say.
+        """
         if key is None:
             raise Unauthenticated
         key_hash = hash_key(key)
-        principal = known.get(key_hash)
+        principal = self._known.get(key_hash)
         if principal is None:
             with unavailability_told():
-                owner = await find_key_owner(key_hash, database=database)
+                owner = await find_key_owner(key_hash, database=self._database)
             if owner is None:
                 raise Unauthenticated
-            principal = known[key_hash] = Principal(owner.key_id, owner.organization_id)
+            principal = self._known[key_hash] = Principal(
+                owner.key_id,
+                owner.organization_id,
+                self._default_limits.overridden(owner.rate_limit),
+            )
         return principal
-
-    return authenticate

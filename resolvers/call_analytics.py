@@ -1,6 +1,5 @@
 """The pipeline of one answer: window, what is wanted, fetch, report."""
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -11,7 +10,7 @@ from db.measures import Measure
 from resolvers.authenticate import Principal
 from resolvers.errors import unavailability_told
 from resolvers.report import AssistantStat, DailyStat, Report, percent, ratio
-from resolvers.window import Period, Window, window_for
+from resolvers.window import Period, window_for
 
 TOTALS: dict[str, frozenset[Measure]] = {
     "total_calls": frozenset({Measure.CALLS}),
@@ -41,8 +40,6 @@ DEFAULT_ASSISTANTS = 10
 
 FROM_CALLS = ("calls",)
 FROM_ROLLUPS = ("calls", "rollups")
-
-logger = logging.getLogger("call_analytics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +78,16 @@ async def call_analytics(
     """
     window = window_for(period, now=now)
     wanted = wanted_for(selection)
+    nothing = Report(organization_id=principal.organization_id, period=period, window=window)
     if not wanted.sections:
-        return Report(period=period, window=window)
+        return nothing
     with unavailability_told():
         figures = await reader.read(
             Scope(principal.organization_id, since=window.start),
             wanted,
             assistant_limit=selection.assistant_limit,
         )
-    report = _report(period, window, figures)
-    logger.info(
-        "answered organization=%d period=%s sources=%s",
-        principal.organization_id,
-        period.value,
-        ",".join(report.sources),
-    )
-    return report
+    return _with_figures(nothing, figures)
 
 
 @lru_cache(maxsize=1024)
@@ -119,7 +110,7 @@ def _measures(
     return frozenset().union(*(derivation[figure] for figure in figures))
 
 
-def _report(period: Period, window: Window, figures: Figures) -> Report:
+def _with_figures(report: Report, figures: Figures) -> Report:
     rows = figures.rows
     days = tuple(
         DailyStat(row.day, row.calls, row.completed, row.failed)
@@ -131,9 +122,8 @@ def _report(period: Period, window: Window, figures: Figures) -> Report:
         for row in rows
         if row.section == Section.ASSISTANTS
     )
-    report = Report(
-        period=period,
-        window=window,
+    report = replace(
+        report,
         sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS,
         daily_stats=days,
         top_assistants=assistants,

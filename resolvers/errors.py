@@ -5,7 +5,9 @@
     AnalyticsError
     ├── Unauthenticated   UNAUTHENTICATED   401   no valid key came with the request
     ├── BadInput          BAD_USER_INPUT    422   an argument is outside its range
-    └── Unavailable       UNAVAILABLE       503   the database cannot answer now
+    ├── RateLimited       RATE_LIMITED      429   the key or the address has asked too often
+    ├── Overloaded        OVERLOADED        503   too many requests are running
+    └── Unavailable       UNAVAILABLE       503   the database cannot answer now, or not in time
 
 Anything else is a fault of ours: it is masked, and logged with an id.
 """
@@ -13,10 +15,22 @@ Anything else is a fault of ours: it is masked, and logged with an id.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from db.errors import DatabaseUnavailable
 
 logger = logging.getLogger("call_analytics")
+
+
+class Allowance(NamedTuple):
+    """What is left of the rate limit that is nearest to its end."""
+
+    limit: int
+    """Requests in the whole window."""
+    window_seconds: int
+    remaining: int
+    reset_seconds: int
+    """Until all of it is there again."""
 
 
 class AnalyticsError(Exception):
@@ -41,6 +55,30 @@ class BadInput(AnalyticsError):  # noqa: N818 - a state of the request
 
     code = "BAD_USER_INPUT"
     http_status = 422
+
+
+class RateLimited(AnalyticsError):  # noqa: N818 - a state of the client
+    """More was asked for than a rate limit allows; it says when there is more to be had."""
+
+    code = "RATE_LIMITED"
+    http_status = 429
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        super().__init__(
+            f"More than {allowance.limit} requests in {allowance.window_seconds} seconds: "
+            f"ask again in {allowance.reset_seconds} seconds."
+        )
+
+
+class Overloaded(AnalyticsError):  # noqa: N818 - a state of the service
+    """So many requests are running that one more would only make all of them slower."""
+
+    code = "OVERLOADED"
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The service is busy; try again shortly.")
 
 
 class Unavailable(AnalyticsError):  # noqa: N818 - a state of the service

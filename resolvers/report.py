@@ -33,6 +33,7 @@ class AssistantStat(NamedTuple):
 class Report:
     """The answer for one organization and one window."""
 
+    organization_id: int
     period: Period
     window: Window
     sources: tuple[str, ...] = ()
@@ -51,6 +52,11 @@ class Report:
     """Ascending; only dates that have calls."""
     top_assistants: tuple[AssistantStat, ...] = ()
     """Most calls first, ties by ascending id."""
+
+    @property
+    def id(self) -> str:
+        """The same for every report of one organization and period, and for no other."""
+        return f"{self.organization_id}-{self.period.value}"
 
     @property
     def window_start(self) -> datetime:

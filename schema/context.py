@@ -6,6 +6,8 @@ from datetime import datetime
 from resolvers.analytics import Analytics
 from resolvers.authenticate import Principal
 from resolvers.errors import AnalyticsError
+from resolvers.rate_limits import RateLimits
+from schema.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,16 @@ class Context:
     now: datetime
     """The instant of the request, read once."""
     analytics: Analytics
+    limits: Limits
     sources: set[str] = field(default_factory=set)
     """What the answers were read from."""
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What whoever asks may ask for in a while."""
+        if isinstance(self.caller, AnalyticsError):
+            return self.analytics.address_limits
+        return self.caller.rate_limits
 
     @property
     def principal(self) -> Principal:

@@ -1,17 +1,34 @@
-"""GraphQL documents: parsed and validated once, and remembered within a bound."""
+"""GraphQL documents: parsed, weighed and validated once, and remembered within a bound."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cachetools import LRUCache, cached
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, validate
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from schema.document_weight import LimitExceeded, weigh
+from schema.limits import Limits
 
 CACHED_CHARACTERS = 250_000
 """Bound of the memory: the summed length of the remembered texts."""
 
-MAX_ERRORS = 20
 
-Prepare: TypeAlias = Callable[[str], DocumentNode]
+class Document(NamedTuple):
+    """A document that can be run."""
+
+    ast: DocumentNode
+    root_fields: int
+
+
+Prepare: TypeAlias = Callable[[str], Document]
 """Turns the text of a document into one that can be run.
 
 Raises:
@@ -29,23 +46,33 @@ class InvalidDocument(Exception):  # noqa: N818 - a state of the document
         self.errors = errors
 
 
-def document_preparer(schema: GraphQLSchema, *, max_tokens: int) -> Prepare:
-    """A ``Prepare`` for a schema, which remembers the valid documents that were used last."""
+def document_preparer(schema: GraphQLSchema, *, limits: Limits, is_private: bool) -> Prepare:
+    """A ``Prepare`` for a schema, which remembers the valid documents that were used last.
+
+    A private schema is not told: neither by introspection nor by suggestions in errors.
+    """
+    rules = [*specified_rules, *([NoSchemaIntrospectionCustomRule] if is_private else [])]
 
     @cached(LRUCache(CACHED_CHARACTERS, getsizeof=_length))
-    def prepare(text: str) -> DocumentNode:
+    def prepare(text: str) -> Document:
         try:
-            document = parse(text, max_lexical_tokens=max_tokens, max_comments=max_tokens)
+            ast = parse(text, max_lexical_tokens=limits.max_tokens, max_comments=limits.max_tokens)
         except GraphQLError as error:
             raise InvalidDocument("GRAPHQL_PARSE_FAILED", [error]) from None
-        errors = validate(schema, document, max_errors=MAX_ERRORS)
+        try:
+            root_fields = weigh(ast, limits)
+        except LimitExceeded as error:
+            raise InvalidDocument("LIMIT_EXCEEDED", [GraphQLError(str(error))]) from None
+        errors = validate(
+            schema, ast, rules, max_errors=limits.max_errors - 1, hide_suggestions=is_private
+        )
         if errors:
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
-        return document
+        return Document(ast, root_fields)
 
     return prepare
 
 
-def _length(document: DocumentNode) -> int:
-    assert document.loc is not None
-    return len(document.loc.source.body)
+def _length(document: Document) -> int:
+    assert document.ast.loc is not None
+    return len(document.ast.loc.source.body)

@@ -5,30 +5,50 @@ Follows the GraphQL-over-HTTP specification (https://graphql.github.io/graphql-o
 happened, and ``application/json``, which answers 200 wherever there is a GraphQL response.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import mimeparse
 import orjson
-from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationType, get_operation_ast
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    get_operation_ast,
+)
 from graphql.execution import execute
 from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.execution import optimized_is_awaitable
 
+from resolvers.admission import Visit
 from resolvers.authenticate import Principal
-from resolvers.errors import AnalyticsError, Unauthenticated
-from schema.bearer import bearer_key
+from resolvers.errors import AnalyticsError, Unauthenticated, Unavailable
 from schema.context import Context
 from schema.documents import InvalidDocument, document_preparer
+from schema.door import Door
 from schema.explorer import explorer_page
 from schema.graphql_request import JSON_TYPE, GraphQLRequest, HttpError, read_request
+from schema.limits import Limits
 from schema.masking import presented
+from schema.persisted import (
+    PersistedQueries,
+    TrustedDocuments,
+    UnknownDocument,
+    check_hash,
+    named_hash,
+)
 from schema.query import schema
 from schema.state import State
 
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
+
+
+REFUSED_DOCUMENT_COST = 10
+"""What a document that cannot be run counts in requests: reading it was for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,64 +58,160 @@ class Answer:
     body: dict[str, Any]
     status: int = 200
     """The status under ``application/graphql-response+json``."""
-    headers: dict[str, str] = field(default_factory=dict)
+    error: AnalyticsError | None = None
+    """What the status comes from."""
 
 
 class GraphQLEndpoint:
-    """The ``/graphql`` endpoint: documents by POST and GET, and the explorer for browsers."""
+    """The ``/graphql`` endpoint: documents by POST and GET, and the explorer for browsers.
 
-    def __init__(self, *, max_body_bytes: int, max_tokens: int, retry_after_seconds: int) -> None:
-        self._max_body_bytes = max_body_bytes
-        self._retry_after = {"Retry-After": str(retry_after_seconds)}
-        self._prepare = document_preparer(schema._schema, max_tokens=max_tokens)  # noqa: SLF001
+    A private schema has neither explorer nor introspection. Where there are trusted documents, no
+    others run.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        limits: Limits,
+        *,
+        is_private: bool,
+        trusted: TrustedDocuments | None,
+    ) -> None:
+        self._door = door
+        self._limits = limits
+        self._is_private = is_private
+        self._trusted = trusted
+        self._persisted = PersistedQueries()
+        self._prepare = document_preparer(
+            schema._schema,  # noqa: SLF001
+            limits=limits,
+            is_private=is_private,
+        )
 
     async def respond(self, request: Request[State]) -> Response:
         """Answer one request."""
+        record = request.state["record"]
+        record.endpoint = "graphql"
+        visit = None
+        media_type = JSON_TYPE
         try:
-            offered = [RESPONSE_TYPE, JSON_TYPE]
-            if request.method != "POST" and "query" not in request.query_params:
-                offered.insert(0, HTML_TYPE)
-            media_type = _negotiate(request, offered)
+            media_type = self._media_type(request)
             if media_type == HTML_TYPE:
                 return explorer_page()
-            graphql_request = await read_request(request, max_body_bytes=self._max_body_bytes)
-            answer = await self._answer(request, graphql_request)
+            graphql_request = await read_request(request, self._limits)
+            async with self._door.enter(request) as visit:
+                answer = await self._answer(request, graphql_request, visit)
+            status = answer.status if media_type == RESPONSE_TYPE else 200
+            headers = self._door.headers(visit, answer.error if status >= 400 else None)
         except HttpError as error:
-            return _response(
-                {"errors": [{"message": str(error)}]}, error.status, JSON_TYPE, error.headers
-            )
-        status = answer.status if media_type == RESPONSE_TYPE else 200
-        return _response(answer.body, status, media_type, answer.headers)
+            answer = Answer({"errors": [_error(str(error), error.code)]})
+            status, headers, media_type = error.status, error.headers, JSON_TYPE
+        except AnalyticsError as error:
+            answer = Answer({"errors": [_error(str(error), error.code)]})
+            status, headers = error.http_status, self._door.headers(visit, error)
+        errors = answer.body.get("errors", ())
+        record.codes.extend(error["extensions"]["code"] for error in errors)
+        headers["Content-Type"] = f"{media_type}; charset=utf-8"
+        headers["Cache-Control"] = self._door.cache_control(is_good=not errors)
+        headers["Vary"] = "Authorization, Accept"
+        return Response(orjson.dumps(answer.body), status, headers)
 
-    async def _answer(self, request: Request[State], graphql_request: GraphQLRequest) -> Answer:
+    def _media_type(self, request: Request[State]) -> str:
+        offered = [RESPONSE_TYPE, JSON_TYPE]
+        is_page = request.method != "POST" and not {"query", "extensions"} & set(
+            request.query_params
+        )
+        if is_page and not self._is_private:
+            offered.insert(0, HTML_TYPE)
+        return _negotiate(request, offered)
+
+    async def _answer(
+        self, request: Request[State], graphql_request: GraphQLRequest, visit: Visit
+    ) -> Answer:
         try:
-            document = self._prepare(graphql_request.query)
+            text, new_hash = await self._text(graphql_request, visit)
+            document = self._prepare(text)
         except InvalidDocument as invalid:
-            return Answer({"errors": presented(invalid.errors, code=invalid.code)}, 400)
-        _refuse_unsafe_method(request, document, graphql_request.operation_name)
+            if not isinstance(invalid, UnknownDocument):
+                await visit.turn_away(REFUSED_DOCUMENT_COST - 1)
+            errors = presented(invalid.errors, at_most=self._limits.max_errors, code=invalid.code)
+            return Answer({"errors": errors}, 400)
+        operation = get_operation_ast(document.ast, graphql_request.operation_name)
+        if operation is not None:
+            _refuse_unsafe_method(request, operation)
+            request.state["record"].operation = operation.name.value if operation.name else None
+        await visit.spend(document.root_fields - 1)
         context = Context(
-            caller=await _caller(request),
+            caller=await self._caller(request, visit),
             now=request.state["clock"](),
             analytics=request.state["analytics"],
+            limits=self._limits,
         )
-        result = await _execute(document, graphql_request, context)
+        if new_hash is not None and isinstance(context.caller, Principal):
+            self._persisted.remember(context.caller.organization_id, new_hash, text)
+        result = await self._execute(document.ast, graphql_request, context)
         answer = self._presented(result)
-        if context.sources:
-            answer.body["extensions"] = {"sources": sorted(context.sources)}
+        request.state["record"].sources = sources = tuple(sorted(context.sources))
+        if sources:
+            answer.body["extensions"] = {"sources": sources}
         return answer
+
+    async def _text(self, graphql_request: GraphQLRequest, visit: Visit) -> tuple[str, str | None]:
+        """The document's text and, where it is to be remembered, its hash."""
+        sha256_hash = named_hash(graphql_request.extensions)
+        text = graphql_request.query
+        if text is None and sha256_hash is None:
+            raise HttpError(400, "BAD_REQUEST", "query: Field required")
+        if self._trusted is not None:
+            return self._trusted.find(text, sha256_hash), None
+        if text is None:
+            assert sha256_hash is not None
+            organization_id = await _organization_id(visit)
+            return self._persisted.find(organization_id, sha256_hash), None
+        if sha256_hash is not None:
+            check_hash(text, sha256_hash)
+        return text, sha256_hash
+
+    async def _caller(self, request: Request[State], visit: Visit) -> Principal | AnalyticsError:
+        if "authorization" not in request.headers:
+            return Unauthenticated()
+        try:
+            principal = await visit.identify()
+        except (Unauthenticated, Unavailable) as error:
+            return error
+        request.state["record"].organization_id = principal.organization_id
+        return principal
+
+    async def _execute(
+        self, document: DocumentNode, graphql_request: GraphQLRequest, context: Context
+    ) -> ExecutionResult:
+        try:
+            result = execute(
+                schema._schema,  # noqa: SLF001
+                document,
+                context_value=context,
+                variable_values=graphql_request.variables,
+                operation_name=graphql_request.operation_name,
+                executor_class=schema.execution_context_class,
+                is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+                hide_suggestions=self._is_private,
+            )
+            return result if isinstance(result, ExecutionResult) else await result
+        except Exception as fault:
+            return ExecutionResult(None, [GraphQLError("", original_error=fault)])
 
     def _presented(self, result: ExecutionResult) -> Answer:
         if not result.errors:
             return Answer({"data": result.data})
-        errors = presented(result.errors)
+        errors = presented(result.errors, at_most=self._limits.max_errors)
         if result.data is not None:
             return Answer({"data": result.data, "errors": errors})
         if all(error.path is None for error in result.errors):  # execution never began
             return Answer({"errors": errors}, 400)
         cause = result.errors[0].original_error
-        status = cause.http_status if isinstance(cause, AnalyticsError) else 500
-        headers = self._retry_after if status == 503 else {}
-        return Answer({"data": None, "errors": errors}, status, headers)
+        expected = cause if isinstance(cause, AnalyticsError) else None
+        status = expected.http_status if expected else 500
+        return Answer({"data": None, "errors": errors}, status, expected)
 
 
 def _negotiate(request: Request[State], offered: list[str]) -> str:
@@ -106,50 +222,23 @@ def _negotiate(request: Request[State], offered: list[str]) -> str:
     except mimeparse.MimeTypeParseException:
         best = ""
     if not best:
-        raise HttpError(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+        raise HttpError(406, "NOT_ACCEPTABLE", f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
     return best
 
 
-def _refuse_unsafe_method(
-    request: Request[State], document: DocumentNode, operation_name: str | None
-) -> None:
-    operation = get_operation_ast(document, operation_name)
-    if request.method != "POST" and operation and operation.operation is not OperationType.QUERY:
-        raise HttpError(405, "Only queries may be sent by GET.", {"Allow": "POST"})
-
-
-async def _caller(request: Request[State]) -> Principal | AnalyticsError:
-    if "authorization" not in request.headers:
-        return Unauthenticated()
-    try:
-        return await request.state["analytics"].authenticate(bearer_key(request.headers))
-    except AnalyticsError as error:
-        return error
-
-
-async def _execute(
-    document: DocumentNode, graphql_request: GraphQLRequest, context: Context
-) -> ExecutionResult:
-    try:
-        result = execute(
-            schema._schema,  # noqa: SLF001
-            document,
-            context_value=context,
-            variable_values=graphql_request.variables,
-            operation_name=graphql_request.operation_name,
-            executor_class=schema.execution_context_class,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+def _refuse_unsafe_method(request: Request[State], operation: OperationDefinitionNode) -> None:
+    if request.method != "POST" and operation.operation is not OperationType.QUERY:
+        raise HttpError(
+            405, "METHOD_NOT_ALLOWED", "Only queries may be sent by GET.", {"Allow": "POST"}
         )
-        return result if isinstance(result, ExecutionResult) else await result
-    except Exception as fault:
-        return ExecutionResult(None, [GraphQLError("", original_error=fault)])
 
 
-def _response(
-    body: dict[str, Any], status: int, media_type: str, headers: dict[str, str]
-) -> Response:
-    return Response(
-        orjson.dumps(body),
-        status,
-        {"Content-Type": f"{media_type}; charset=utf-8", **headers},
-    )
+async def _organization_id(visit: Visit) -> int | None:
+    try:
+        return (await visit.identify()).organization_id
+    except Unauthenticated:
+        return None
+
+
+def _error(message: str, code: str) -> dict[str, Any]:
+    return {"message": message, "extensions": {"code": code}}

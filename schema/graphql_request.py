@@ -1,22 +1,29 @@
 """The GraphQL request inside an HTTP request, as GraphQL over HTTP defines it."""
 
+import asyncio
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from schema.limits import Limits
 from schema.state import State
 
 JSON_TYPE = "application/json"
+CLOSE = {"Connection": "close"}
+"""The rest of the body is not read, so the connection cannot serve another request."""
 
 
 class HttpError(Exception):
     """A request that is refused before its document is looked at."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
         self.headers = headers or {}
 
 
@@ -25,43 +32,53 @@ class GraphQLRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    query: str
+    query: str | None = None
     variables: dict[str, Any] | None = None
     operation_name: str | None = Field(default=None, alias="operationName")
     extensions: dict[str, Any] | None = None
 
 
-async def read_request(request: Request[State], *, max_body_bytes: int) -> GraphQLRequest:
+async def read_request(request: Request[State], limits: Limits) -> GraphQLRequest:
     """The GraphQL request of a GET's query string or of a POST's JSON body.
 
     Raises:
-        HttpError: where there is none, or it is too large, or is not written as it must be.
+        HttpError: where there is none, or it is too large, comes too slowly, or is not written as
+            it must be.
     """
     try:
         if request.method == "POST":
-            return GraphQLRequest.model_validate_json(
-                await _json_body(request, max_body_bytes=max_body_bytes)
-            )
+            return GraphQLRequest.model_validate_json(await _json_body(request, limits))
         return GraphQLRequest.model_validate(_query_parameters(request))
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"]) or "body"
-        raise HttpError(400, f"{name}: {problem['msg']}") from None
+        raise HttpError(400, "BAD_REQUEST", f"{name}: {problem['msg']}") from None
 
 
-async def _json_body(request: Request[State], *, max_body_bytes: int) -> bytes:
+async def _json_body(request: Request[State], limits: Limits) -> bytes:
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     if content_type.strip().lower() != JSON_TYPE:
-        raise HttpError(415, f"Send the request as {JSON_TYPE}.")
+        raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", f"Send the request as {JSON_TYPE}.")
     if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
-        raise HttpError(415, "Send the request in UTF-8.")
+        raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the request in UTF-8.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HttpError(415, "Send the request without compression.")
+        raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the request without compression.")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_body_bytes:
-            raise HttpError(413, f"The request is larger than {max_body_bytes} bytes.")
+    try:
+        async with asyncio.timeout(limits.body_timeout_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.max_body_bytes:
+                    raise HttpError(
+                        413,
+                        "CONTENT_TOO_LARGE",
+                        f"The request is larger than {limits.max_body_bytes} bytes.",
+                        CLOSE,
+                    )
+    except TimeoutError:
+        raise HttpError(408, "REQUEST_TIMEOUT", "The request came too slowly.", CLOSE) from None
+    except ClientDisconnect:
+        raise HttpError(400, "BAD_REQUEST", "The request was not sent to its end.") from None
     return bytes(body)
 
 
@@ -73,5 +90,5 @@ def _query_parameters(request: Request[State]) -> dict[str, object]:
             try:
                 parameters[name] = orjson.loads(text)
             except orjson.JSONDecodeError:
-                raise HttpError(400, f"{name}: must be a JSON object.") from None
+                raise HttpError(400, "BAD_REQUEST", f"{name}: must be a JSON object.") from None
     return parameters

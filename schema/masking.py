@@ -1,6 +1,7 @@
 """GraphQL errors as clients see them: theirs in full, ours masked with an id that the log has."""
 
 import logging
+import traceback
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -13,14 +14,14 @@ logger = logging.getLogger("call_analytics")
 
 
 def presented(
-    errors: Sequence[GraphQLError], *, code: str = "BAD_USER_INPUT"
+    errors: Sequence[GraphQLError], *, at_most: int, code: str = "BAD_USER_INPUT"
 ) -> list[dict[str, Any]]:
-    """The errors of one response, each with a code in its extensions.
+    """The first errors of one response, each with a code in its extensions.
 
     ``code`` is that of an error which graphql-core itself found in the client's input. Whatever
     else is not an expected error is replaced, and logged under the id that the client gets.
     """
-    return [_presented(error, code) for error in errors]
+    return [_presented(error, code) for error in errors[:at_most]]
 
 
 def _presented(error: GraphQLError, code: str) -> dict[str, Any]:
@@ -38,7 +39,21 @@ def _presented(error: GraphQLError, code: str) -> dict[str, Any]:
 
 
 def log_fault(fault: BaseException) -> str:
-    """Log a fault of ours with its traceback, and return the id by which it can be found."""
+    """Log a fault of ours, and return the id by which it can be found.
+
+    The log gets its type and place: messages and tracebacks may hold SQL, paths and secrets.
+    """
     error_id = uuid.uuid4().hex[:12]
-    logger.error("error %s", error_id, exc_info=fault)
+    logger.error(
+        "error %s", error_id, extra={"fault": type(fault).__qualname__, "place": _place(fault)}
+    )
     return error_id
+
+
+def _place(fault: BaseException) -> str:
+    """Where a fault arose, as ``module:function:line``."""
+    frames = list(traceback.walk_tb(fault.__traceback__))
+    if not frames:
+        return "unknown"
+    frame, line = frames[-1]
+    return f"{frame.f_globals.get('__name__')}:{frame.f_code.co_name}:{line}"

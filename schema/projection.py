@@ -81,12 +81,12 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
 
 
 def project(rows: tuple[Any, ...], columns: list[Column]) -> list[dict[str, Any]] | None:
-    """The completed rows, or None where any value is missing or cannot be serialised."""
+    """The completed rows, or None where any value is missing, is an error or not serialisable."""
     completed = []
     for column in columns:
         try:
             values = [column.read(row) for row in rows]
-            if None in values:
+            if None in values or any(isinstance(value, Exception) for value in values):
                 return None
             values = [column.serialize(value) for value in values]
         except Exception:

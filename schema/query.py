@@ -1,5 +1,6 @@
 """The query, and the executable schema that is made of it."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import strawberry
@@ -8,8 +9,8 @@ from resolvers.report import Report
 from resolvers.window import Period
 from schema.context import Context
 from schema.projection import ProjectingExecutor
-from schema.selection import selection_of
-from schema.types import CallAnalytics
+from schema.selection import LARGEST_LIMIT, selection_of
+from schema.types import CallAnalytics, Limits
 
 
 async def _call_analytics(
@@ -26,6 +27,17 @@ async def _call_analytics(
     return report
 
 
+def _limits(info: strawberry.Info[Context, None]) -> Limits:
+    limits, rate_limits = info.context.limits, info.context.rate_limits
+    return Limits(
+        **asdict(limits),
+        max_assistants=LARGEST_LIMIT,
+        requests_per_minute=rate_limits.per_minute,
+        requests_per_hour=rate_limits.per_hour,
+        requests_per_day=rate_limits.per_day,
+    )
+
+
 @strawberry.type(description="Everything that can be asked.")
 class Query:
     """The root of every document."""
@@ -35,6 +47,12 @@ class Query:
         graphql_type=CallAnalytics,
         description="The call analytics of the organization that the API key belongs to. Several "
         "periods may be asked for at once, under aliases.",
+    )
+    limits = strawberry.field(
+        _limits,
+        graphql_type=Limits,
+        description="What may be asked for at once, and how often. Needs no key; with one, the "
+        "rate limits are that key's.",
     )
 
 

@@ -3,17 +3,19 @@
 Its answers, statuses and error bodies are a contract with programs that cannot be changed.
 """
 
+import hashlib
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from resolvers.admission import Visit
 from resolvers.call_analytics import EVERYTHING
-from resolvers.errors import AnalyticsError, Unauthenticated, Unavailable
+from resolvers.errors import AnalyticsError, BadInput
 from resolvers.report import Report
 from resolvers.window import Period
-from schema.bearer import bearer_key
+from schema.door import Door
 from schema.state import State
 
 DEFAULT_PERIOD = "7d"
@@ -22,26 +24,43 @@ PERIODS = {period.value: period for period in Period}
 
 
 class RestEndpoint:
-    """The REST endpoint; ``retry_after_seconds`` is what a 503 advises."""
+    """The REST endpoint."""
 
-    def __init__(self, *, retry_after_seconds: int) -> None:
-        self._retry_after = str(retry_after_seconds)
+    def __init__(self, door: Door) -> None:
+        self._door = door
 
     async def respond(self, request: Request[State]) -> Response:
         """Answer a GET or HEAD."""
-        now = request.state["clock"]()
-        analytics = request.state["analytics"]
+        record = request.state["record"]
+        record.endpoint = "rest"
+        visit = None
         try:
-            principal = await analytics.authenticate(bearer_key(request.headers))
-            text = request.query_params.get("period", DEFAULT_PERIOD)
-            period = PERIODS.get(text)
-            if period is None:
-                return json_response({"detail": [_bad_period(text)]}, 422)
-            report = await analytics.report(principal, period, EVERYTHING, now=now)
-        except Unauthenticated as error:
-            return error_response(error, {"WWW-Authenticate": "Bearer"})
-        except Unavailable as error:
-            return error_response(error, {"Retry-After": self._retry_after})
+            async with self._door.enter(request) as visit:
+                response = await self._answer(request, visit)
+            headers = self._door.headers(visit)
+        except AnalyticsError as error:
+            record.codes.append(error.code)
+            response = json_response({"detail": str(error)}, error.http_status)
+            headers = self._door.headers(visit, error)
+        response.headers.update(headers)
+        is_good = response.status_code == 200
+        response.headers["Cache-Control"] = self._door.cache_control(is_good=is_good)
+        response.headers["Vary"] = "Authorization"
+        return _unless_known(request, response) if is_good else response
+
+    async def _answer(self, request: Request[State], visit: Visit) -> Response:
+        record = request.state["record"]
+        now = request.state["clock"]()
+        principal = await visit.identify()
+        record.organization_id = principal.organization_id
+        text = request.query_params.get("period", DEFAULT_PERIOD)
+        period = PERIODS.get(text)
+        if period is None:
+            record.codes.append(BadInput.code)
+            return json_response({"detail": [_bad_period(text)]}, 422)
+        analytics = request.state["analytics"]
+        report = await analytics.report(principal, period, EVERYTHING, now=now)
+        record.sources = report.sources
         return json_response(_body(report))
 
 
@@ -52,9 +71,19 @@ def json_response(
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 
-def error_response(error: AnalyticsError, headers: dict[str, str]) -> Response:
-    """The response that tells an expected error."""
-    return json_response({"detail": str(error)}, error.http_status, headers)
+def _unless_known(request: Request[State], response: Response) -> Response:
+    """A response with its tag, or none of its body where the client says it has that tag."""
+    tag = f'"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
+    response.headers["ETag"] = tag
+    known = request.headers.get("if-none-match", "").split(",")
+    if tag not in (one.strip().removeprefix("W/") for one in known):
+        return response
+    headers = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("content-length", "content-type")
+    }
+    return Response(status_code=304, headers=headers)
 
 
 def _body(report: Report) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import TypedDict
 
 from resolvers.analytics import Analytics
+from telemetry.request_record import RequestRecord
 
 
 class State(TypedDict):
-    """The state that the server's lifespan yields."""
+    """The state of one request: what the server's lifespan yields, and the request's record."""
 
     analytics: Analytics
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""
+    record: RequestRecord
+    """What is noted about this request."""

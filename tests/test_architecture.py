@@ -8,22 +8,28 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"cli", "db", "resolvers", "schema", "server", "settings", "bench", "tests"}
+OURS = {
+    *("cli", "db", "health", "resolvers", "schema", "server", "settings", "telemetry"),
+    *("bench", "tests"),
+}
 MAY_IMPORT = {
     "settings": set(),
     "db": set(),
     "resolvers": {"db"},
-    "schema": {"resolvers"},
-    "server": {"settings", "db", "resolvers", "schema"},
-    "cli": {"settings", "db", "resolvers", "schema", "server"},
+    "telemetry": set(),
+    "schema": {"resolvers", "telemetry"},
+    "health": {"settings", "db", "schema", "telemetry"},
+    "server": {"settings", "db", "resolvers", "schema", "telemetry", "health"},
+    "cli": {"settings", "db", "resolvers", "schema", "telemetry", "server"},
 }
 ONLY_IN = {
     "sqlalchemy": {"db"},
     "alembic": {"db"},
     "strawberry": {"schema"},
     "graphql": {"schema"},
-    "starlette": {"schema", "server"},
-    "uvicorn": {"cli"},
+    "starlette": {"schema", "health", "server"},
+    "uvicorn": {"server", "cli"},
+    "prometheus_client": {"telemetry"},
     "typer": {"cli"},
 }
 

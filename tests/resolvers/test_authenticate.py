@@ -6,18 +6,19 @@ import pytest
 from sqlalchemy import update
 
 from db.models import Organization, User, UserApiKey
-from resolvers.authenticate import Principal, authenticator
+from resolvers.authenticate import Authenticator, Principal
 from resolvers.errors import Unauthenticated
+from resolvers.rate_limits import RateLimits
 from tests.platform import Platform, recorded_statements
 
 
 def test_a_key_opens_its_own_organization(platform: Platform) -> None:
     first, second = platform.add_organization(), platform.add_organization()
     keys = {platform.add_key(organization): organization for organization in (first, second)}
-    authenticate = authenticator(platform.reader, cache_seconds=60)
+    authenticator = _authenticator(platform, cache_seconds=60)
 
     for key, organization in [*keys.items(), *keys.items()]:
-        assert _organization(platform, authenticate, key) == organization
+        assert _organization(platform, authenticator, key) == organization
 
 
 @pytest.mark.parametrize("key", [None, "", "burki_unknown", "x" * 5000])
@@ -25,19 +26,19 @@ def test_without_a_valid_key_there_is_no_principal(platform: Platform, key: str 
     platform.add_key(platform.add_organization())
 
     with pytest.raises(Unauthenticated):
-        _organization(platform, authenticator(platform.reader, cache_seconds=60), key)
+        _organization(platform, _authenticator(platform, cache_seconds=60), key)
 
 
 @pytest.mark.parametrize("inactive", [UserApiKey, User, Organization])
 def test_key_user_and_organization_must_be_active(platform: Platform, inactive: Any) -> None:
     key = platform.add_key(platform.add_organization())
-    authenticate = authenticator(platform.reader, cache_seconds=0)
-    _organization(platform, authenticate, key)
+    authenticator = _authenticator(platform, cache_seconds=0)
+    _organization(platform, authenticator, key)
 
     platform.run(platform._execute(update(inactive).values(is_active=False)))
 
     with pytest.raises(Unauthenticated):
-        _organization(platform, authenticate, key)
+        _organization(platform, authenticator, key)
 
 
 def test_a_valid_key_is_remembered_for_the_time_that_is_set(
@@ -46,33 +47,37 @@ def test_a_valid_key_is_remembered_for_the_time_that_is_set(
     key = platform.add_key(platform.add_organization())
     now = 1000.0
     monkeypatch.setattr("resolvers.authenticate.monotonic", lambda: now)
-    authenticate = authenticator(platform.reader, cache_seconds=5)
-    organization = _organization(platform, authenticate, key)
+    authenticator = _authenticator(platform, cache_seconds=5)
+    organization = _organization(platform, authenticator, key)
     platform.run(platform._execute(update(UserApiKey).values(is_active=False)))
 
     now += 4.9
     with recorded_statements() as statements:
-        assert _organization(platform, authenticate, key) == organization
+        assert _organization(platform, authenticator, key) == organization
     assert statements == []
 
     now += 0.2
     with pytest.raises(Unauthenticated):
-        _organization(platform, authenticate, key)
+        _organization(platform, authenticator, key)
 
 
 def test_an_unknown_key_is_not_remembered(platform: Platform) -> None:
     organization = platform.add_organization()
-    authenticate = authenticator(platform.reader, cache_seconds=60)
+    authenticator = _authenticator(platform, cache_seconds=60)
     key = platform.add_key(organization, is_active=False)
     with pytest.raises(Unauthenticated):
-        _organization(platform, authenticate, key)
+        _organization(platform, authenticator, key)
 
     platform.run(platform._execute(update(UserApiKey).values(is_active=True)))
 
-    assert _organization(platform, authenticate, key) == organization
+    assert _organization(platform, authenticator, key) == organization
 
 
-def _organization(platform: Platform, authenticate: Any, key: str | None) -> int:
-    principal = platform.run(authenticate(key))
+def _authenticator(platform: Platform, *, cache_seconds: float) -> Authenticator:
+    return Authenticator(platform.reader, cache_seconds=cache_seconds, default_limits=RateLimits())
+
+
+def _organization(platform: Platform, authenticator: Authenticator, key: str | None) -> int:
+    principal = platform.run(authenticator.authenticate(key))
     assert isinstance(principal, Principal)
     return principal.organization_id

@@ -13,6 +13,7 @@ from db.figure_reader import FigureReader
 from resolvers.authenticate import Principal
 from resolvers.call_analytics import DAILY, EVERYTHING, PER_ASSISTANT, TOTALS, Selection
 from resolvers.call_analytics import call_analytics as answer
+from resolvers.rate_limits import RateLimits
 from resolvers.report import AssistantStat, DailyStat, Report
 from resolvers.window import Period, Window, window_for
 from tests.oracle import Row
@@ -38,6 +39,7 @@ def test_the_worked_example(platform: Platform) -> None:
     )
 
     assert _report(platform, organization, Period.LAST_7_DAYS) == Report(
+        organization_id=organization,
         period=Period.LAST_7_DAYS,
         window=Window(start=NOW - timedelta(days=7), end=NOW),
         total_calls=6,
@@ -250,7 +252,7 @@ def _answer(
     selection: Selection,
     reader: FigureReader,
 ) -> Report:
-    principal = Principal(0, organization)
+    principal = Principal(0, organization, RateLimits())
     report = platform.run(answer(principal, period, selection, now=NOW, reader=reader))
     assert isinstance(report, Report)
     return report

@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from telemetry.logs import SafeFormatter
 from tests.platform import recorded_statements
 from tests.schema.conftest import Tenant
 
 TYPENAME = {"query": "{ __typename }"}
 RESPONSE_TYPE = "application/graphql-response+json"
+
+
+def refusal(code: str, message: str) -> dict[str, Any]:
+    """The body of a request that was refused as a whole."""
+    return {"errors": [{"message": message, "extensions": {"code": code}}]}
 
 
 @pytest.fixture
@@ -130,7 +136,8 @@ def test_a_missing_key_has_a_status_of_its_own(client: TestClient) -> None:
 def test_400_for_a_body_that_is_no_request(client: TestClient, body: bytes, message: str) -> None:
     response = client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
 
-    assert (response.status_code, response.json()) == (400, {"errors": [{"message": message}]})
+    assert response.status_code == 400
+    assert response.json() == refusal("BAD_REQUEST", message)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +177,7 @@ def test_413_for_a_huge_body(service: Any, declared: bool) -> None:
     )
 
     assert response.status_code == 413
-    assert response.json() == {"errors": [{"message": "The request is larger than 2000 bytes."}]}
+    assert response.json() == refusal("CONTENT_TOO_LARGE", "The request is larger than 2000 bytes.")
 
 
 def test_queries_may_be_sent_by_get(client: TestClient, tenant: Tenant) -> None:
@@ -198,7 +205,7 @@ def test_400_for_a_get_without_a_query(client: TestClient) -> None:
     response = client.get("/graphql", headers={"Accept": "application/json"})
 
     assert response.status_code == 400
-    assert response.json() == {"errors": [{"message": "query: Field required"}]}
+    assert response.json() == refusal("BAD_REQUEST", "query: Field required")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -230,6 +237,7 @@ def test_a_fault_of_ours_is_masked_and_logged(
     with caplog.at_level(logging.ERROR, "call_analytics"):
         response = client.post("/graphql", json=body, headers=tenant.headers)
         rest = client.get("/api/v1/calls/analytics", headers=tenant.headers)
+    faults = [record for record in caplog.records if hasattr(record, "fault")]
 
     error = response.json()["errors"][0]
     error_id = error["extensions"]["errorId"]
@@ -241,10 +249,15 @@ def test_a_fault_of_ours_is_masked_and_logged(
     }
     assert rest.status_code == 500
     assert rest.json()["detail"] == "Something went wrong on our side."
-    for response_id in (error_id, rest.json()["error_id"]):
-        assert f"error {response_id}" in caplog.text
-    assert "secret" in caplog.text
-    assert "secret" not in response.text + rest.text
+    assert [(record.getMessage(), vars(record)["fault"]) for record in faults] == [
+        (f"error {error_id}", "RuntimeError"),
+        (f"error {rest.json()['error_id']}", "RuntimeError"),
+    ]
+    assert {vars(record)["place"].rpartition(":")[0] for record in faults} == {
+        "tests.schema.test_http:break_down"
+    }
+    lines = [SafeFormatter().format(record) for record in caplog.records]
+    assert not any("secret" in text for text in [response.text, rest.text, *lines])
 
 
 def test_documents_are_parsed_and_validated_once(

@@ -24,6 +24,7 @@ def test_everything_is_described() -> None:
         "CallAnalytics",
         "DailyStat",
         "AssistantStat",
+        "Limits",
         "Period",
     }
     for type_ in ours:

@@ -1,0 +1,58 @@
+"""What an operator's programs ask the server: is it alive, is it ready, how is it doing."""
+
+import secrets
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from db.engine import Database, ping
+from db.errors import DatabaseUnavailable
+from db.rollup_upkeep import rollup_backlog
+from schema.bearer import bearer_key
+from schema.rest import json_response
+from schema.state import State
+from settings import Settings
+from telemetry.prometheus import CONTENT_TYPE, Telemetry
+
+
+class ServerState(State):
+    """The state of every request, with what only these routes need."""
+
+    database: Database
+
+
+def health_routes(settings: Settings, telemetry: Telemetry) -> list[Route]:
+    """``/healthz`` and ``/readyz``; ``/metrics`` too, where there is a token that opens it."""
+    token = settings.telemetry_token.get_secret_value()
+
+    async def alive(_request: Request[ServerState]) -> Response:
+        """Whether the process lives."""
+        return json_response({"status": "ok"})
+
+    async def ready(request: Request[ServerState]) -> Response:
+        """Whether requests can be answered."""
+        try:
+            await ping(request.state["database"])
+        except DatabaseUnavailable:
+            headers = {"Retry-After": str(settings.retry_after_seconds)}
+            return json_response({"detail": "The database does not answer."}, 503, headers)
+        return json_response({"status": "ok"})
+
+    async def metrics(request: Request[ServerState]) -> Response:
+        """The numbers of all server processes, for Prometheus."""
+        given = bearer_key(request.headers) or ""
+        if not secrets.compare_digest(given.encode(), token.encode()):
+            headers = {"WWW-Authenticate": "Bearer"}
+            return json_response({"detail": "The telemetry token is required."}, 401, headers)
+        try:
+            backlog = await rollup_backlog(request.state["database"])
+        except DatabaseUnavailable:
+            backlog = None
+        return Response(telemetry.page(rollup_backlog=backlog), media_type=CONTENT_TYPE)
+
+    return [
+        Route("/healthz", alive, methods=["GET"]),
+        Route("/readyz", ready, methods=["GET"]),
+        *([Route("/metrics", metrics, methods=["GET"])] if token else []),
+    ]

@@ -1,0 +1,165 @@
+"""How often: what a key, or an address that shows no valid key, may ask for in a while.
+
+Counting is done by the ``limits`` library in fixed windows, in memory or in a Redis that several
+processes share.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from time import time
+from typing import Any, NamedTuple
+
+from cachetools import TLRUCache
+from limits import (
+    RateLimitItem,
+    RateLimitItemPerDay,
+    RateLimitItemPerHour,
+    RateLimitItemPerMinute,
+)
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+
+from resolvers.errors import Allowance, RateLimited
+
+MEMORY = "memory://"
+REMEMBERED_COUNTERS = 100_000
+
+logger = logging.getLogger("call_analytics")
+
+
+class RateLimits(NamedTuple):
+    """How many requests may be made in a while; None is any number."""
+
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+
+    def overridden(self, column: object) -> "RateLimits":
+        """These limits, with what a key's ``rate_limit`` column says instead of them."""
+        own: dict[str, Any] = column if isinstance(column, dict) else {}
+        given = (own.get(f"requests_{name}") for name in self._fields)
+        return RateLimits(
+            *(
+                number if type(number) is int and number > 0 else default
+                for number, default in zip(given, self, strict=True)
+            )
+        )
+
+
+class RateLimiter:
+    """Counts what is asked for, by whatever identifies who asks."""
+
+    def __init__(self, storage_url: str) -> None:
+        self._limiter = FixedWindowRateLimiter(_storage(storage_url))
+
+    async def spend(
+        self, limits: RateLimits, *identity: str | int, cost: int = 1
+    ) -> Allowance | None:
+        """Take a request's cost from each limit; returns what is left, None without a limit.
+
+        Where the counters cannot be reached, nobody is refused: the log tells.
+
+        Raises:
+            RateLimited: where that is more than is left.
+        """
+        try:
+            return await self._spend(limits, [str(part) for part in identity], cost)
+        except StorageError as error:
+            logger.warning("rate limits are not kept: %s", type(error.args[0]).__name__)
+            return None
+
+    async def _spend(
+        self, limits: RateLimits, identity: Sequence[str], cost: int
+    ) -> Allowance | None:
+        tightest: Allowance | None = None
+        for item in _items(limits):
+            may_pass = await self._limiter.hit(item, *identity, cost=cost)
+            reset_at, remaining = await self._limiter.get_window_stats(item, *identity)
+            allowance = Allowance(
+                limit=item.amount,
+                window_seconds=item.get_expiry(),
+                remaining=remaining if may_pass else 0,
+                reset_seconds=max(1, math.ceil(reset_at - time())),
+            )
+            if not may_pass:
+                raise RateLimited(allowance)
+            if tightest is None or allowance.remaining < tightest.remaining:
+                tightest = allowance
+        return tightest
+
+
+@lru_cache(maxsize=1024)
+def _items(limits: RateLimits) -> tuple[RateLimitItem, ...]:
+    kinds = (RateLimitItemPerMinute, RateLimitItemPerHour, RateLimitItemPerDay)
+    return tuple(
+        kind(amount) for kind, amount in zip(kinds, limits, strict=True) if amount is not None
+    )
+
+
+def _storage(url: str) -> Storage:
+    if url == MEMORY:
+        return BoundedMemoryStorage()
+    storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
+    assert isinstance(storage, Storage)
+    return storage
+
+
+class Counter(NamedTuple):
+    """What was spent, and when (in seconds since 1970) that is forgotten."""
+
+    spent: int
+    expires_at: float
+
+
+class BoundedMemoryStorage(Storage):
+    """Counters in this process.
+
+    The library's own sweeps all counters after each request, so that whoever comes from many
+    addresses makes every request slow; and it keeps as many as there are. Here one costs the same
+    however many there are, and the least used go when there are too many.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counters: TLRUCache[str, Counter] = TLRUCache(
+            REMEMBERED_COUNTERS, ttu=lambda _key, counter, _now: counter.expires_at, timer=time
+        )
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Nothing fails here."""
+        return StorageError
+
+    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count ``amount`` more; returns the sum of the window."""
+        spent, expires_at = self._counters.get(key, Counter(0, time() + expiry))
+        self._counters[key] = Counter(spent + amount, expires_at)
+        return spent + amount
+
+    async def get(self, key: str) -> int:
+        """The sum of the window."""
+        return self._counters.get(key, Counter(0, 0)).spent
+
+    async def get_expiry(self, key: str) -> float:
+        """When the window ends, in seconds since 1970."""
+        return self._counters.get(key, Counter(0, time())).expires_at
+
+    async def check(self) -> bool:
+        """Whether counting is possible."""
+        return True
+
+    async def reset(self) -> int:
+        """Forget all counters."""
+        count = len(self._counters)
+        self._counters.clear()
+        return count
+
+    async def clear(self, key: str) -> None:
+        """Forget a counter."""
+        self._counters.pop(key, None)

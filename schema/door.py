@@ -1,0 +1,81 @@
+"""The door that both endpoints have: who may come in, how many at once, and for how long."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+
+from resolvers.admission import Visit
+from resolvers.errors import (
+    AnalyticsError,
+    Overloaded,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+from schema.bearer import bearer_key
+from schema.limits import Limits
+from schema.state import State
+
+
+class Door:
+    """Lets requests into one process, and says in headers what they may expect.
+
+    ``retry_after_seconds`` is what a 503 advises; ``max_age_seconds`` is how long a client may
+    keep an answer, where 0 is not at all.
+    """
+
+    def __init__(self, limits: Limits, *, retry_after_seconds: int, max_age_seconds: int) -> None:
+        self._limits = limits
+        self._retry_after_seconds = retry_after_seconds
+        self._max_age_seconds = max_age_seconds
+        self._inside = 0
+
+    @asynccontextmanager
+    async def enter(self, request: Request[State]) -> AsyncIterator[Visit]:
+        """The time that a request spends inside.
+
+        Raises:
+            Overloaded: where too many are inside already.
+            RateLimited: where its key or address has no request left.
+            Unavailable: where it takes too long.
+        """
+        if self._inside >= self._limits.max_concurrent_requests:
+            raise Overloaded
+        self._inside += 1
+        try:
+            async with asyncio.timeout(self._limits.request_timeout_seconds):
+                yield await request.state["analytics"].arrive(
+                    bearer_key(request.headers), request.client.host if request.client else ""
+                )
+        except TimeoutError:
+            raise Unavailable from None
+        finally:
+            self._inside -= 1
+
+    def headers(self, visit: Visit | None, error: AnalyticsError | None = None) -> dict[str, str]:
+        """The headers of an answer: what is left to the client, and when to come again."""
+        headers = {}
+        allowance = visit.allowance if visit else None
+        if isinstance(error, RateLimited):
+            allowance = error.allowance
+            headers["Retry-After"] = str(allowance.reset_seconds)
+        elif isinstance(error, Overloaded | Unavailable):
+            headers["Retry-After"] = str(self._retry_after_seconds)
+        elif isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = "Bearer"
+        if allowance is not None:
+            # https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+            window = f'"{allowance.window_seconds}s"'
+            headers["RateLimit-Policy"] = (
+                f"{window};q={allowance.limit};w={allowance.window_seconds}"
+            )
+            headers["RateLimit"] = f"{window};r={allowance.remaining};t={allowance.reset_seconds}"
+        return headers
+
+    def cache_control(self, *, is_good: bool) -> str:
+        """``Cache-Control`` of an answer: of nobody but its client, and only a good one."""
+        if is_good and self._max_age_seconds:
+            return f"private, max-age={self._max_age_seconds}"
+        return "private, no-store"

@@ -1,0 +1,117 @@
+"""What Prometheus collects: requests, errors, statements, connections and the rollups' backlog.
+
+With several server processes each keeps its numbers in a file of a shared directory
+(``PROMETHEUS_MULTIPROC_DIR``, which ``serve`` sets), and whichever process is asked adds them up.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import psutil
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from telemetry.request_record import RequestRecord, current_record
+
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_LIVE_FILE = re.compile(r"gauge_live\w+_(\d+)\.db")
+
+
+class Telemetry:
+    """The numbers of one server process. No label holds anything that a client may choose."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "call_analytics_requests", "Requests.", ["endpoint", "status"], registry=registry
+        )
+        self._request_seconds = Histogram(
+            "call_analytics_request_seconds",
+            "Time from a request's head to the end of its answer.",
+            ["endpoint"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "call_analytics_errors", "Errors in answers.", ["code"], registry=registry
+        )
+        self._statement_seconds = Histogram(
+            "call_analytics_statement_seconds",
+            "Time of SQL statements.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._running = Gauge(
+            "call_analytics_requests_running",
+            "Requests that are being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._connections = Gauge(
+            "call_analytics_connections_in_use",
+            "Database connections that are in use.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._backlog = Gauge(
+            "call_analytics_rollup_backlog",
+            "Rollup rows that compaction has not merged yet.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+
+    def request_began(self) -> None:
+        """A request has come."""
+        self._running.inc()
+
+    def request_ended(self, record: RequestRecord, *, status: int, seconds: float) -> None:
+        """A request has been answered."""
+        self._running.dec()
+        self._requests.labels(record.endpoint, status).inc()
+        self._request_seconds.labels(record.endpoint).observe(seconds)
+        for code in record.codes:
+            self._errors.labels(code).inc()
+
+    def statement_ended(self, seconds: float) -> None:
+        """A statement has run, or has failed."""
+        self._statement_seconds.observe(seconds)
+        record = current_record.get()
+        if record is not None:
+            record.statements += 1
+
+    def connection_taken(self) -> None:
+        """A connection has left the pool."""
+        self._connections.inc()
+
+    def connection_returned(self) -> None:
+        """A connection is back in the pool."""
+        self._connections.dec()
+
+    def page(self, *, rollup_backlog: int | None) -> bytes:
+        """All numbers of all processes, as Prometheus reads them; seconds and counts."""
+        if rollup_backlog is not None:
+            self._backlog.set(rollup_backlog)
+        directory = os.environ.get(DIRECTORY_VARIABLE)
+        if directory is None:
+            return generate_latest(self._registry)
+        _forget_dead_processes(Path(directory))
+        together = CollectorRegistry()
+        MultiProcessCollector(together, directory)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def _forget_dead_processes(directory: Path) -> None:
+    """What a killed process was doing is no longer being done."""
+    for file in directory.iterdir():
+        found = _LIVE_FILE.fullmatch(file.name)
+        if found and not psutil.pid_exists(int(found[1])):
+            mark_process_dead(int(found[1]), str(directory))  # type: ignore[no-untyped-call]
