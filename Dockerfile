@@ -11,10 +11,11 @@ FROM python:3.11-slim AS service
 WORKDIR /source
 RUN python -m venv /opt/call-analytics
 COPY pyproject.toml constraints.txt README.md ./
-COPY cli.py server.py settings.py ./
+COPY cli.py health.py server.py settings.py ./
 COPY db db
 COPY resolvers resolvers
 COPY schema schema
+COPY telemetry telemetry
 COPY --from=explorer /explorer/dist schema/explorer/dist
 RUN /opt/call-analytics/bin/pip install --no-cache-dir --constraint constraints.txt .
 

@@ -7,12 +7,16 @@ EXPLORER := schema/explorer
 EXPLORER_SOURCES := $(addprefix $(EXPLORER)/,package.json package-lock.json build.mjs explorer.jsx)
 BUNDLE := $(EXPLORER)/dist/explorer.js
 
-.PHONY: help install demo test check bench clean
+CLIENTS := tests/clients
+CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.package-lock.json
+URL ?= http://127.0.0.1:8000/graphql
+
+.PHONY: help install demo test check audit bench clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) $(BUNDLE) ## Make .venv and fetch everything; nothing where it is all there
+install: $(INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Make .venv and fetch everything; nothing where it is all there
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed." >&2; exit 1; }
@@ -29,16 +33,27 @@ $(BUNDLE): $(EXPLORER_SOURCES)
 		echo "The explorer could not be built (see above); all else works without it." >&2; \
 	fi
 
+# So are the JavaScript clients that tests use: without Node.js those tests are skipped, loudly.
+$(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json)
+	@if ! command -v npm > /dev/null; then \
+		echo "Node.js is not here, so the JavaScript clients are not tested."; \
+	elif ! (cd $(CLIENTS) && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json); then \
+		echo "The JavaScript clients could not be fetched (see above)." >&2; \
+	fi
+
 $(VENV)/.bench-installed: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[bench]'
 	touch $@
 
-demo: install ## Fill a demo database, print a key, and serve
+demo: $(INSTALLED) $(BUNDLE) ## Fill a demo database, print a key, and serve
 	$(BIN)/call-analytics demo
 
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 2
+
+audit: install ## Audit a running server's GraphQL over HTTP: URL=... KEY=...
+	node $(CLIENTS)/audit.mjs $(URL) $(KEY)
 
 bench: install $(VENV)/.bench-installed ## Measure the service beside a plain one; HUGE=1 adds 10 million calls
 	$(BIN)/python -m bench $(if $(HUGE),--huge) $(if $(QUICK),--quick)
@@ -49,4 +64,4 @@ check: install ## Check format, style and types
 	$(BIN)/mypy .
 
 clean: ## Remove everything that was fetched or built
-	rm -rf $(VENV) $(EXPLORER)/node_modules $(EXPLORER)/dist build *.egg-info
+	rm -rf $(VENV) $(EXPLORER)/node_modules $(EXPLORER)/dist $(CLIENTS)/node_modules build *.egg-info

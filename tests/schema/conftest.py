@@ -17,6 +17,11 @@ class Tenant(NamedTuple):
     headers: dict[str, str]
     assistants: list[int]
 
+    @property
+    def key(self) -> str:
+        """The organization's API key."""
+        return self.headers["Authorization"].removeprefix("Bearer ")
+
 
 Ask = Callable[..., dict[str, Any]]
 

@@ -1,26 +1,19 @@
 """The explorer in a real browser, on a network that reaches nothing but this server."""
 
-import asyncio
 import json
 import shutil
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page, Response, sync_playwright
 from starlette.testclient import TestClient
 
 from schema import explorer
-from server import create_app
-from settings import Settings
 from tests.conftest import missing
-from tests.platform import NOW, Platform
+from tests.platform import Platform
 from tests.schema.conftest import Tenant
+from tests.serving import serving
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 CHROMIUM_FLAGS = [
@@ -51,22 +44,6 @@ def chromium() -> str:
             return path
     missing("Chromium (Debian package chromium)")
     raise AssertionError
-
-
-@contextmanager
-def serving(url: str) -> Iterator[str]:
-    """The service on a port of its own; yields its address."""
-    app = create_app(Settings.model_validate({"database_url": url}), clock=lambda: NOW)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def test_the_explorer_answers_a_typed_query(
