@@ -48,6 +48,7 @@ from db.rollup_upkeep import (
     verify_rollups,
 )
 from db.rollups import HOUR, Difference
+from http_protocol import http_protocol
 from schema.query import schema as graphql_schema
 from settings import PREFIX, Settings, SettingsError, load_settings
 from telemetry.logs import configure_logging
@@ -380,6 +381,7 @@ def _serve(
         workers=workers,
         log_config=None,  # its lines go where ours go; requests are logged by ours
         access_log=False,
+        http=http_protocol(settings),
         timeout_graceful_shutdown=settings.shutdown_seconds,
         proxy_headers=False,
         server_header=False,

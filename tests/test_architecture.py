@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {
-    *("cli", "db", "health", "resolvers", "schema", "server", "settings", "telemetry"),
+    *("cli", "db", "health", "http_protocol", "resolvers", "schema", "server", "settings"),
+    "telemetry",
     *("bench", "tests"),
 }
 MAY_IMPORT = {
@@ -20,7 +21,8 @@ MAY_IMPORT = {
     "schema": {"resolvers", "telemetry"},
     "health": {"settings", "db", "schema", "telemetry"},
     "server": {"settings", "db", "resolvers", "schema", "telemetry", "health"},
-    "cli": {"settings", "db", "resolvers", "schema", "telemetry", "server"},
+    "http_protocol": {"settings"},
+    "cli": {"settings", "db", "resolvers", "schema", "telemetry", "server", "http_protocol"},
 }
 ONLY_IN = {
     "sqlalchemy": {"db"},
@@ -28,7 +30,7 @@ ONLY_IN = {
     "strawberry": {"schema"},
     "graphql": {"schema"},
     "starlette": {"schema", "health", "server"},
-    "uvicorn": {"server", "cli"},
+    "uvicorn": {"http_protocol", "server", "cli"},
     "prometheus_client": {"telemetry"},
     "typer": {"cli"},
 }

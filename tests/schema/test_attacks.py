@@ -1,0 +1,278 @@
+"""What is sent to a GraphQL server by those who mean it ill.
+
+The checks of graphql-cop (https://github.com/dolevf/graphql-cop) and incidents that were published
+about other servers, each as what must happen here instead: a refusal with a code, and no SQL.
+"""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from telemetry.logs import SafeFormatter
+from tests.hostile import DOCUMENTS
+from tests.platform import recorded_statements
+from tests.schema.conftest import Tenant
+from tests.serving import serving
+
+STRICT = {"Accept": "application/graphql-response+json"}
+FIGURES = {"query": "{ callAnalytics { totalCalls } }"}
+REST = "/api/v1/calls/analytics"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here is the same on every database."""
+    return sqlite_url
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+def test_a_hostile_document_is_refused_before_any_sql(
+    client: TestClient, tenant: Tenant, name: str
+) -> None:
+    document, code = DOCUMENTS[name]
+    with recorded_statements() as statements:
+        response = client.post(
+            "/graphql", json={"query": document}, headers={**tenant.headers, **STRICT}
+        )
+
+    assert response.status_code == 400
+    assert {error["extensions"]["code"] for error in response.json()["errors"]} == {code}
+    assert len(response.json()["errors"]) <= 20
+    assert statements == []
+
+
+def test_introspection_cannot_be_made_deep(client: TestClient) -> None:
+    """What is left of it is answered from memory; nothing of it reaches the database."""
+    inner = "name"
+    for _ in range(3):
+        inner = f"fields {{ type {{ {inner} }} }}"
+
+    response = client.post("/graphql", json={"query": f"{{ __schema {{ types {{ {inner} }} }} }}"})
+
+    assert response.json()["errors"][0]["message"] == "Maximum introspection depth exceeded"
+
+
+@pytest.mark.parametrize("count", [2, 50])
+def test_requests_are_not_batched(client: TestClient, tenant: Tenant, count: int) -> None:
+    with recorded_statements() as statements:
+        response = client.post("/graphql", json=[FIGURES] * count, headers=tenant.headers)
+
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+    assert statements == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""],
+)
+def test_a_form_of_another_site_is_refused(
+    client: TestClient, tenant: Tenant, content_type: str
+) -> None:
+    """A browser sends these without asking first."""
+    headers = {**tenant.headers, "Content-Type": content_type, "Origin": "https://evil.example"}
+    with recorded_statements() as statements:
+        response = client.post("/graphql", content=urlencode(FIGURES), headers=headers)
+
+    assert response.status_code == 415
+    assert "access-control-allow-origin" not in response.headers
+    assert statements == []
+
+
+@pytest.mark.parametrize("place", ["key", "api_key", "access_token", "authorization"])
+@pytest.mark.parametrize("path", ["/graphql", REST])
+def test_a_key_in_a_query_string_opens_nothing_and_is_not_logged(
+    client: TestClient,
+    tenant: Tenant,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+    path: str,
+) -> None:
+    with caplog.at_level(logging.DEBUG), recorded_statements() as statements:
+        response = client.get(path, params={**FIGURES, place: tenant.key}, headers=STRICT)
+
+    assert response.status_code == 401
+    assert statements == []
+    lines = [
+        SafeFormatter().format(record)
+        for record in caplog.records
+        if record.name.startswith(("call_analytics", "uvicorn"))
+    ]
+    assert lines
+    assert tenant.key not in response.text + "".join(lines)
+
+
+def test_a_key_in_a_document_reaches_no_log_line(
+    client: TestClient, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = f"query {tenant.key} {{ callAnalytics {{ totalCalls }} }}"
+    with caplog.at_level(logging.DEBUG, "call_analytics"):
+        client.post("/graphql", json={"query": document}, headers=tenant.headers)
+
+    lines = [SafeFormatter().format(record) for record in caplog.records]
+    assert any('"operation":"[secret]"' in line for line in lines)
+    assert not any(tenant.key in line for line in lines)
+
+
+@pytest.mark.parametrize("depth_bomb", ['{"a":' * 15_000, "[" * 90_000, '{"query":' + "[" * 90_000])
+def test_deeply_nested_json_is_refused(client: TestClient, depth_bomb: str) -> None:
+    response = client.post(
+        "/graphql", content=depth_bomb, headers={"Content-Type": "application/json"}
+    )
+
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_a_compressed_body_is_not_inflated(client: TestClient, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+
+    assert client.post("/graphql", content=b"\x1f\x8b" * 100, headers=headers).status_code == 415
+
+
+def test_strangers_are_limited_by_their_address_whatever_they_forward(service: Any) -> None:
+    client = service(stranger_requests_per_minute=3)
+
+    statuses = [
+        client.get(REST, headers={"X-Forwarded-For": f"198.51.100.{number}"}).status_code
+        for number in range(5)
+    ]
+
+    assert statuses == [401, 401, 401, 429, 429]
+
+
+def test_guessed_keys_are_limited_before_they_are_looked_up(service: Any) -> None:
+    client = service(stranger_requests_per_minute=3)
+    with recorded_statements() as statements:
+        statuses = [
+            client.get(REST, headers={"Authorization": f"Bearer burki_{number}"}).status_code
+            for number in range(10)
+        ]
+
+    assert statuses == [401] * 3 + [429] * 7
+    assert len(statements) == 3
+
+
+def test_hostile_documents_use_up_what_their_sender_may_ask(service: Any, tenant: Tenant) -> None:
+    client = service(requests_per_minute=30)
+    bad = {"query": "{ a: b: c }"}
+    client.post("/graphql", json=FIGURES, headers=tenant.headers)  # the key is known from now on
+
+    statuses = [
+        client.post("/graphql", json=bad, headers={**tenant.headers, **STRICT}).status_code
+        for _ in range(5)
+    ]
+
+    assert statuses == [400, 400, 429, 429, 429]
+
+
+@pytest.fixture
+def hasty(database_url: str) -> Iterator[tuple[str, int]]:
+    """The address of a server that waits for nobody."""
+    with serving(database_url, head_timeout_seconds=0.2, body_timeout_seconds=0.2) as base:
+        address = urlsplit(base)
+        assert address.hostname
+        assert address.port
+        yield address.hostname, address.port
+
+
+HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "dripped", "status"),
+    [
+        (b"", b"", b"400"),
+        (b"GET /healthz HTTP/1.1\r\n", b"X-Slow: 1\r\n", b"400"),
+        (HEAD + b"Content-Length: 100\r\n\r\n", b"", b"408"),
+        (HEAD + b"Content-Length: 100\r\n\r\n", b" ", b"408"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", b"408"),
+        (b"GET /?" + b"x" * 200_000, b"", b"400"),
+    ],
+)
+def test_a_slow_or_endless_request_is_not_waited_for(
+    hasty: tuple[str, int], sent: bytes, dripped: bytes, status: bytes
+) -> None:
+    with socket.create_connection(hasty, timeout=10) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while True:
+            connection.settimeout(0.05)
+            try:
+                received = connection.recv(65_536)
+            except TimeoutError:
+                if dripped:
+                    connection.sendall(dripped)
+                continue
+            except ConnectionError:
+                break
+            if not received:
+                break
+            answer += received
+
+    assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_connection_that_is_kept_serves_the_next_request(hasty: tuple[str, int]) -> None:
+    with socket.create_connection(hasty, timeout=10) as connection:
+        for _ in range(3):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = connection.recv(65_536)
+            while b'{"status":"ok"}' not in answer:
+                answer += connection.recv(65_536)
+            time.sleep(0.3)  # longer than a head may take, but none has begun
+
+
+def test_of_two_lengths_none_is_believed(hasty: tuple[str, int]) -> None:
+    """What a proxy takes for one request must not be two here."""
+    smuggled = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(hasty, timeout=10) as connection:
+        connection.sendall(head + b"0\r\n\r\n" + smuggled)
+        answer = connection.recv(65_536)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"ok"' not in answer
+
+
+def test_an_error_tells_nothing_of_the_machine(client: TestClient, tenant: Tenant) -> None:
+    answers = [
+        client.post("/graphql", json={"query": document}, headers=tenant.headers).text
+        for document, _ in DOCUMENTS.values()
+    ]
+    answers += [client.request(method, path).text for method, path in PROBES]
+
+    for word in ("Traceback", "site-packages", ".py", "SELECT", "sqlalchemy", "burki_"):
+        assert not any(word in answer for answer in answers), word
+
+
+PROBES = [
+    ("GET", "/../../etc/passwd"),
+    ("GET", "/graphql/explorer/dist/%2e%2e/package.json"),
+    ("GET", "/api/v1/calls/analytics?period=%27%20OR%201=1"),
+    ("TRACE", "/graphql"),
+    ("DELETE", "/api/v1/calls/analytics"),
+    ("GET", "/metrics"),
+    ("GET", "/docs"),
+]
+
+
+def test_no_trace_method_and_no_metrics_by_default(client: TestClient) -> None:
+    assert client.request("TRACE", "/graphql").status_code == 405
+    assert client.get("/metrics").status_code == 404
+
+
+def test_get_cannot_change_anything(client: TestClient) -> None:
+    response = client.get("/graphql", params={"query": "mutation { __typename }"})
+
+    assert json.loads(response.text)["errors"][0]["extensions"]["code"] in {
+        "GRAPHQL_VALIDATION_FAILED",
+        "METHOD_NOT_ALLOWED",
+    }
