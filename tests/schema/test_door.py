@@ -1,0 +1,288 @@
+"""What both endpoints do with every request: rates, crowds, time, caching, and browsers."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from starlette.testclient import TestClient
+
+from db.models import UserApiKey
+from tests.platform import Platform, recorded_statements
+from tests.schema.conftest import Tenant
+
+STRICT = {"Accept": "application/graphql-response+json"}
+FIGURES = {"query": "{ callAnalytics { totalCalls } }"}
+REST = "/api/v1/calls/analytics"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here is the same on every database."""
+    return sqlite_url
+
+
+def test_a_key_may_ask_as_often_as_is_set(service: Any, tenant: Tenant) -> None:
+    client = service(requests_per_minute=4)
+    answers = [client.get(REST, headers=tenant.headers) for _ in range(3)]
+    answers.append(client.post("/graphql", json=FIGURES, headers=tenant.headers))
+    remaining = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+    with recorded_statements() as statements:
+        rest = client.get(REST, headers=tenant.headers)
+        graphql = client.post("/graphql", json=FIGURES, headers=tenant.headers)
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert remaining == ["r=3", "r=2", "r=1", "r=0"]
+    for refusal in (rest, graphql):
+        assert refusal.status_code == 429
+        assert 1 <= int(refusal.headers["retry-after"]) <= 60
+        assert refusal.headers["ratelimit"].startswith('"60s";r=0;t=')
+        assert refusal.headers["ratelimit-policy"] == '"60s";q=4;w=60'
+    assert rest.json()["detail"].startswith("More than 4 requests in 60 seconds")
+    assert graphql.json()["errors"][0]["extensions"] == {"code": "RATE_LIMITED"}
+    assert statements == []
+
+
+@pytest.mark.parametrize(
+    ("column", "allowed"),
+    [
+        ({"requests_per_minute": 2}, 2),
+        ({"requests_per_hour": 1}, 1),
+        ({"requests_per_day": 2, "requests_per_minute": 100}, 2),
+        ({"requests_per_minute": None}, 3),
+        ({"requests_per_minute": 0}, 3),
+        ({"requests_per_minute": "2"}, 3),
+        ({}, 3),
+        (None, 3),
+    ],
+)
+def test_a_key_s_own_limits_win(
+    service: Any, platform: Platform, tenant: Tenant, column: Any, allowed: int
+) -> None:
+    platform.run(platform._execute(update(UserApiKey).values(rate_limit=column)))
+    client = service(requests_per_minute=3)
+
+    statuses = [client.get(REST, headers=tenant.headers).status_code for _ in range(allowed + 1)]
+
+    assert statuses == [200] * allowed + [429]
+
+
+def test_one_key_does_not_use_up_another_s(
+    service: Any, platform: Platform, tenant: Tenant
+) -> None:
+    other = platform.add_key(tenant.organization_id)
+    client = service(requests_per_minute=1)
+    for _ in range(2):
+        client.get(REST, headers=tenant.headers)
+
+    assert client.get(REST, headers={"Authorization": f"Bearer {other}"}).status_code == 200
+
+
+def test_each_root_field_counts_as_a_request(service: Any, tenant: Tenant) -> None:
+    client = service(requests_per_minute=5)
+    three = {"query": "{ a: callAnalytics { id } b: callAnalytics { id } limits { maxDepth } }"}
+    client.get(REST, headers=tenant.headers)
+
+    statuses = [
+        client.post("/graphql", json=three, headers=tenant.headers).status_code for _ in range(2)
+    ]
+
+    assert statuses == [200, 429]
+
+
+def test_every_answer_has_rate_limit_headers(client: TestClient, tenant: Tenant) -> None:
+    answers = [
+        client.get(REST, headers=tenant.headers),
+        client.get(f"{REST}?period=2d", headers=tenant.headers),
+        client.get(REST),
+        client.post("/graphql", json=FIGURES, headers=tenant.headers),
+        client.post("/graphql", json=FIGURES),
+        client.post("/graphql", json={"query": "{"}, headers=tenant.headers),
+    ]
+
+    assert all("ratelimit" in answer.headers for answer in answers)
+    assert all("ratelimit-policy" in answer.headers for answer in answers)
+
+
+def test_strangers_of_one_network_share_a_limit(service: Any) -> None:
+    client = service(stranger_requests_per_minute=2, trusted_proxies="testclient")
+
+    def ask(address: str) -> int:
+        status: int = client.get(REST, headers={"X-Forwarded-For": address}).status_code
+        return status
+
+    assert [ask(f"2001:db8::{number}") for number in range(3)] == [401, 401, 429]
+    assert [ask(f"198.51.100.{number}") for number in range(3)] == [401] * 3
+    assert [ask(f"::ffff:203.0.113.{number}") for number in range(3)] == [401] * 3
+
+
+def test_a_valid_key_is_let_in_where_strangers_are_not(service: Any, tenant: Tenant) -> None:
+    client = service(stranger_requests_per_minute=2)
+    assert client.get(REST, headers=tenant.headers).status_code == 200
+    for _ in range(3):
+        client.get(REST)
+
+    assert client.get(REST).status_code == 429
+    assert client.get(REST, headers=tenant.headers).status_code == 200
+
+
+def test_what_a_client_may_ask_is_told(service: Any, platform: Platform, tenant: Tenant) -> None:
+    platform.run(platform._execute(update(UserApiKey).values(rate_limit={"requests_per_hour": 70})))
+    client = service(requests_per_minute=50, stranger_requests_per_minute=9, max_depth=17)
+    query = {
+        "query": "{ limits { maxDepth maxAssistants requestsPerMinute requestsPerHour "
+        "requestsPerDay requestTimeoutSeconds } }"
+    }
+    with recorded_statements() as statements:
+        stranger = client.post("/graphql", json=query).json()["data"]["limits"]
+    known = client.post("/graphql", json=query, headers=tenant.headers).json()["data"]["limits"]
+
+    assert stranger == {
+        "maxDepth": 17,
+        "maxAssistants": 100,
+        "requestsPerMinute": 9,
+        "requestsPerHour": None,
+        "requestsPerDay": None,
+        "requestTimeoutSeconds": 30.0,
+    }
+    assert known == stranger | {"requestsPerMinute": 50, "requestsPerHour": 70}
+    assert statements == []
+
+
+@pytest.fixture
+def slow_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that take their time."""
+
+    async def wait(*_arguments: object, **_options: object) -> None:
+        await asyncio.sleep(0.3)
+
+    monkeypatch.setattr("resolvers.analytics.call_analytics", wait)
+
+
+@pytest.mark.usefixtures("slow_report")
+def test_one_request_too_many_is_sent_away(service: Any, tenant: Tenant) -> None:
+    client = service(max_concurrent_requests=2)
+
+    async def ask(path: str) -> Any:
+        return await asyncio.to_thread(client.get, path, headers={**tenant.headers, **STRICT})
+
+    async def crowd() -> list[Any]:
+        running = [asyncio.create_task(ask(f"{REST}?period={p}")) for p in ("1d", "7d")]
+        await asyncio.sleep(0.1)
+        refused = [await ask(REST), await ask("/graphql?query={__typename}")]
+        lives = await ask("/healthz")
+        await asyncio.gather(*running)
+        return [*refused, lives, await ask("/graphql?query={__typename}")]
+
+    rest, graphql, lives, later = asyncio.run(crowd())
+
+    assert (rest.status_code, rest.headers["retry-after"]) == (503, "5")
+    assert rest.json() == {"detail": "The service is busy; try again shortly."}
+    assert (graphql.status_code, graphql.headers["retry-after"]) == (503, "5")
+    assert graphql.json()["errors"][0]["extensions"] == {"code": "OVERLOADED"}
+    assert (lives.status_code, later.status_code) == (200, 200)
+
+
+@pytest.mark.usefixtures("slow_report")
+def test_a_request_that_takes_too_long_is_given_up(service: Any, tenant: Tenant) -> None:
+    client = service(request_timeout_seconds=0.05)
+
+    rest = client.get(REST, headers=tenant.headers)
+    graphql = client.post("/graphql", json=FIGURES, headers={**tenant.headers, **STRICT})
+
+    assert (rest.status_code, rest.headers["retry-after"]) == (503, "5")
+    assert (graphql.status_code, graphql.headers["retry-after"]) == (503, "5")
+    assert graphql.json()["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
+
+
+def test_no_answer_is_kept_unless_a_setting_allows_it(service: Any, tenant: Tenant) -> None:
+    strict, lenient = service(), service(max_age_seconds=30)
+
+    def control(client: TestClient, path: str, headers: dict[str, str]) -> tuple[str, str]:
+        response = client.get(path, headers=headers)
+        return response.headers["cache-control"], response.headers["vary"]
+
+    graphql = "/graphql?query={callAnalytics{totalCalls}}"
+    private, kept = "private, no-store", "private, max-age=30"
+    assert control(strict, REST, tenant.headers) == (private, "Authorization")
+    assert control(strict, graphql, tenant.headers) == (private, "Authorization, Accept")
+    assert control(lenient, REST, tenant.headers) == (kept, "Authorization")
+    assert control(lenient, graphql, tenant.headers) == (kept, "Authorization, Accept")
+    assert control(lenient, REST, {}) == (private, "Authorization")
+    assert control(lenient, f"{REST}?period=x", tenant.headers)[0] == private
+    assert control(lenient, graphql, {})[0] == private
+
+
+def test_a_known_answer_is_not_sent_again(
+    client: TestClient, platform: Platform, tenant: Tenant
+) -> None:
+    tag = client.get(REST, headers=tenant.headers).headers["etag"]
+
+    def ask(known: str) -> Any:
+        return client.get(REST, headers={**tenant.headers, "If-None-Match": known})
+
+    for known in (tag, f"W/{tag}", f'"other", {tag}'):
+        response = ask(known)
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == tag
+        assert response.headers["vary"] == "Authorization"
+    assert ask('"other"').status_code == 200
+    platform.add_calls([{"assistant_id": tenant.assistants[0]}])
+    assert ask(tag).status_code == 200
+
+
+def test_browsers_are_told_to_be_careful(client: TestClient) -> None:
+    for path in ("/healthz", REST, "/graphql?query={__typename}", "/nowhere", "/openapi.json"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "no-store" in headers["cache-control"]
+
+
+def test_the_explorer_runs_no_script_but_its_own(client: TestClient) -> None:
+    headers = client.get("/graphql", headers={"Accept": "text/html"}).headers
+    policy = dict(
+        part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
+    )
+
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["connect-src"] == "'self'"
+
+
+def test_other_sites_are_let_in_only_by_name(service: Any, tenant: Tenant) -> None:
+    origin = "https://dashboard.example.org"
+    asking = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    closed = service()
+    opened = service(cors_origins=f"{origin}, https://other.example.org")
+
+    assert "access-control-allow-origin" not in closed.options("/graphql", headers=asking).headers
+    allowed = opened.options("/graphql", headers=asking)
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, origin)
+    assert opened.options("/graphql", headers=asking | {"Origin": "null"}).status_code == 400
+    answer = opened.post("/graphql", json=FIGURES, headers={**tenant.headers, "Origin": origin})
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert "RateLimit" in answer.headers["access-control-expose-headers"]
+
+
+def test_in_production_the_schema_is_not_told(service: Any, tenant: Tenant) -> None:
+    client = service(production=True)
+
+    def messages(query: str, variables: Any = None) -> str:
+        body = {"query": query, "variables": variables}
+        return str(client.post("/graphql", json=body, headers=tenant.headers).json())
+
+    assert "introspection" in messages("{ __schema { types { name } } }")
+    assert "introspection" in messages('{ __type(name: "Query") { name } }')
+    assert "Did you mean" not in messages("{ callAnalytics { totalCall } }")
+    variable = "query($p: Period!) { callAnalytics(period: $p) { id } }"
+    assert "Did you mean" not in messages(variable, {"p": "LAST_1_DAYS"})
+    assert "totalCalls" in messages("{ callAnalytics { totalCalls } }")
+    assert client.get("/graphql", headers={"Accept": "text/html"}).status_code == 406
+    assert client.get("/").status_code == 404
+    assert client.get("/graphql/explorer/page.css").status_code == 404
