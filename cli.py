@@ -50,6 +50,7 @@ from db.rollup_upkeep import (
 from db.rollups import HOUR, Difference
 from http_protocol import http_protocol
 from schema.query import schema as graphql_schema
+from server import create_app
 from settings import PREFIX, Settings, SettingsError, load_settings
 from telemetry.logs import configure_logging
 from telemetry.prometheus import DIRECTORY_VARIABLE
@@ -367,6 +368,7 @@ def _serve(
     port: int | None = None,
     workers: int | None = None,
 ) -> None:
+    create_app(settings)  # a setting that makes no sense is told here, not by each process
     workers = workers or settings.workers
     if workers > 1:  # they keep their numbers where whichever is asked finds all of them
         directory = tempfile.mkdtemp(prefix="call-analytics-")

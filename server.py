@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from db.engine import DatabaseUrl, create_engine, parse_database_url
 from db.rollup_upkeep import compact_regularly
 from health import health_routes
 from resolvers.analytics import Analytics
-from resolvers.rate_limits import RateLimits
+from resolvers.rate_limits import MEMORY, RateLimits
 from schema.door import Door
 from schema.explorer import explorer_assets
 from schema.graphql_http import GraphQLEndpoint
@@ -51,6 +52,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         SettingsError: where another setting does not.
     """
     url = parse_database_url(settings.database_url)
+    _require_extra(settings.rate_limit_storage != MEMORY, "RATE_LIMIT_STORAGE", "redis", "redis")
+    _require_extra(settings.traces, "TRACES", "traces", "opentelemetry")
     telemetry = Telemetry()
 
     @asynccontextmanager
@@ -76,6 +79,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         )
         async with _compacting(url, settings):
             yield {"analytics": analytics, "clock": clock, "database": database}
+        await analytics.close()
         await database.dispose()
 
     limits = limits_of(settings)
@@ -112,6 +116,13 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
 def limits_of(settings: Settings) -> Limits:
     """The bounds that the settings give a request."""
     return Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)})
+
+
+def _require_extra(needed: bool, setting: str, extra: str, module: str) -> None:  # noqa: FBT001
+    if needed and find_spec(module) is None:
+        raise SettingsError(
+            f"{PREFIX}{setting}: needs the extra {extra}: pip install 'call-analytics[{extra}]'"
+        )
 
 
 def _trusted_documents(settings: Settings) -> TrustedDocuments | None:

@@ -32,13 +32,20 @@ class Analytics:
         self.address_limits = address_limits
         self._reader = FigureReader(database)
         self._shared = SharedReads[tuple[Principal, Period, Selection, datetime], Report]()
+        # Counters of their own, so that many addresses cannot push out those of keys.
+        self._key_limiter = RateLimiter(rate_limit_storage)
+        self._address_limiter = RateLimiter(rate_limit_storage)
         self._admission = Admission(
             Authenticator(database, cache_seconds=key_cache_seconds, default_limits=key_limits),
-            # Counters of their own, so that many addresses cannot push out those of keys.
-            key_limiter=RateLimiter(rate_limit_storage),
-            address_limiter=RateLimiter(rate_limit_storage),
+            key_limiter=self._key_limiter,
+            address_limiter=self._address_limiter,
             address_limits=address_limits,
         )
+
+    async def close(self) -> None:
+        """Close what was opened here; the database is its opener's."""
+        await self._key_limiter.close()
+        await self._address_limiter.close()
 
     async def arrive(self, key: str | None, address: str) -> Visit:
         """Let a request in; see ``Admission.arrive``.

@@ -4,6 +4,7 @@ Counting is done by the ``limits`` library in fixed windows, in memory or in a R
 processes share.
 """
 
+import importlib
 import logging
 import math
 from collections.abc import Sequence
@@ -18,15 +19,15 @@ from limits import (
     RateLimitItemPerHour,
     RateLimitItemPerMinute,
 )
-from limits.aio.storage import Storage
+from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
-from limits.storage import storage_from_string
 
 from resolvers.errors import Allowance, RateLimited
 
 MEMORY = "memory://"
 REMEMBERED_COUNTERS = 100_000
+REDIS_SECONDS = 1
 
 logger = logging.getLogger("call_analytics")
 
@@ -54,7 +55,22 @@ class RateLimiter:
     """Counts what is asked for, by whatever identifies who asks."""
 
     def __init__(self, storage_url: str) -> None:
-        self._limiter = FixedWindowRateLimiter(_storage(storage_url))
+        self._redis = None if storage_url == MEMORY else _redis_connections(storage_url)
+        self._limiter = FixedWindowRateLimiter(
+            BoundedMemoryStorage()
+            if self._redis is None
+            else RedisStorage(
+                f"async+{storage_url}",
+                implementation="redispy",
+                connection_pool=self._redis,
+                wrap_exceptions=True,
+            )
+        )
+
+    async def close(self) -> None:
+        """Close the connections to Redis."""
+        if self._redis is not None:
+            await self._redis.aclose()
 
     async def spend(
         self, limits: RateLimits, *identity: str | int, cost: int = 1
@@ -100,12 +116,12 @@ def _items(limits: RateLimits) -> tuple[RateLimitItem, ...]:
     )
 
 
-def _storage(url: str) -> Storage:
-    if url == MEMORY:
-        return BoundedMemoryStorage()
-    storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
-    assert isinstance(storage, Storage)
-    return storage
+def _redis_connections(url: str) -> Any:  # noqa: ANN401 - of a package that may not be here
+    """Connections to a Redis that is not waited for long: a request waits meanwhile."""
+    asyncio_redis = importlib.import_module("redis.asyncio")
+    return asyncio_redis.ConnectionPool.from_url(
+        url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+    )
 
 
 class Counter(NamedTuple):

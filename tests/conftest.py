@@ -18,6 +18,7 @@ from server import create_app
 from settings import Settings
 from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
+from tests.tenants import Tenant, make_tenant
 
 hypothesis_settings.register_profile(
     "default",
@@ -108,6 +109,12 @@ def platform(database_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
     empty = Platform(database_url, runner)
     yield empty
     empty.close()
+
+
+@pytest.fixture
+def tenant(platform: Platform) -> Tenant:
+    """An organization with calls of every kind in the last ninety days."""
+    return make_tenant(platform)
 
 
 @pytest.fixture

@@ -1,66 +1,24 @@
 """The command, as its users run it: in a process of its own."""
 
 import json
-import os
 import re
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-COMMAND = Path(sys.executable).with_name("call-analytics")
+from tests.command import run, started
+
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 CSV = """Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
 CA1,Support Bot,+15550001,completed,300,2026-03-03T12:00:00,
 CA2,Sales Rep,+15550001,completed,never,2026-03-03T12:00:00,
 """
-
-
-def run(directory: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        cwd=directory,
-        env=_environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@contextmanager
-def started(
-    directory: Path, *arguments: str, **settings: object
-) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """Run a serving command until the end of the block; yields its address."""
-    port = _free_port()
-    log = directory / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=directory,
-            env=_environment({"PORT": port, **settings}),
-            stdout=output,
-            stderr=output,
-            text=True,
-        )
-    try:
-        base = f"http://127.0.0.1:{port}"
-        _wait_until_it_answers(base, process, log)
-        yield base, process
-    finally:
-        process.terminate()
-        assert process.wait(60) in (0, -signal.SIGTERM), log.read_text()
 
 
 def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path) -> None:
@@ -274,30 +232,6 @@ def test_demo_leaves_other_data_alone(tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert "is left alone" in result.stderr
-
-
-def _environment(settings: dict[str, object]) -> dict[str, str]:
-    """This process's environment, with no settings but the given ones."""
-    clean = {name: value for name, value in os.environ.items() if "CALL_ANALYTICS" not in name}
-    return clean | {f"CALL_ANALYTICS_{name}": str(value) for name, value in settings.items()}
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def _wait_until_it_answers(base: str, process: "subprocess.Popen[str]", log: Path) -> None:
-    for _ in range(600):
-        assert process.poll() is None, log.read_text()
-        try:
-            _get(f"{base}/healthz")
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"it never answered: {log.read_text()}")
 
 
 def _get(url: str, key: str = "") -> tuple[int, Any]:

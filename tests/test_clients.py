@@ -14,8 +14,8 @@ from gql.transport.requests import RequestsHTTPTransport
 
 from tests.conftest import missing
 from tests.platform import Platform
-from tests.schema.conftest import Tenant, make_tenant
 from tests.serving import serving
+from tests.tenants import Tenant
 
 CLIENTS = Path(__file__).with_name("clients")
 AUDITS = 61
@@ -30,12 +30,6 @@ ALIASES = {"day": "1d", "week": "7d", "month": "30d", "quarter": "90d"}
 def database_url(sqlite_url: str) -> str:
     """What is tested here is the same on every database."""
     return sqlite_url
-
-
-@pytest.fixture
-def tenant(platform: Platform) -> Tenant:
-    """An organization with calls."""
-    return make_tenant(platform)
 
 
 @pytest.fixture

@@ -1,55 +1,14 @@
-"""An organization with a key and some calls, and a way to ask for its figures."""
+"""A way to ask for an organization's figures."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.platform import NOW, Platform
-
-
-class Tenant(NamedTuple):
-    """An organization, and what opens it."""
-
-    organization_id: int
-    headers: dict[str, str]
-    assistants: list[int]
-
-    @property
-    def key(self) -> str:
-        """The organization's API key."""
-        return self.headers["Authorization"].removeprefix("Bearer ")
-
+from tests.tenants import Tenant
 
 Ask = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def tenant(platform: Platform) -> Tenant:
-    """An organization with calls of every kind in the last ninety days."""
-    return make_tenant(platform)
-
-
-def make_tenant(platform: Platform) -> Tenant:
-    """Another such organization."""
-    organization = platform.add_organization()
-    key = platform.add_key(organization)
-    assistants = [platform.add_assistant(organization) for _ in range(12)]
-    statuses = ("completed", "failed", "ongoing", "busy", "completed")
-    platform.add_calls(
-        [
-            {
-                "assistant_id": assistants[number % (1 + number % 12)],
-                "status": statuses[number % 5],
-                "duration": (None, 0, 30, 61)[number % 4],
-                "started_at": (NOW - timedelta(hours=number * 11)).replace(tzinfo=None),
-            }
-            for number in range(230)
-        ]
-    )
-    return Tenant(organization, {"Authorization": f"Bearer {key}"}, assistants)
 
 
 @pytest.fixture

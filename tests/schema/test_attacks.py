@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 from telemetry.logs import SafeFormatter
 from tests.hostile import DOCUMENTS
 from tests.platform import recorded_statements
-from tests.schema.conftest import Tenant
 from tests.serving import serving
+from tests.tenants import Tenant
 
 STRICT = {"Accept": "application/graphql-response+json"}
 FIGURES = {"query": "{ callAnalytics { totalCalls } }"}

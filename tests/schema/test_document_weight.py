@@ -55,10 +55,10 @@ PLENTY = Limits(
 )
 def test_what_counts(document: str, limit: str | None, value: int) -> None:
     name = limit or "max_directives"
-    weigh(parse(document), replace(PLENTY, **{name: value}))  # type: ignore[arg-type]
+    weigh(parse(document), replace(PLENTY, **{name: value}))
 
     with pytest.raises(LimitExceeded, match=f"is {value - 1}\\.$"):
-        weigh(parse(document), replace(PLENTY, **{name: value - 1}))  # type: ignore[arg-type]
+        weigh(parse(document), replace(PLENTY, **{name: value - 1}))
 
 
 def test_what_doubles_is_found_out_at_once() -> None:
@@ -99,10 +99,10 @@ def test_fragments_weigh_what_they_write_out_to(
     counts["max_root_fields"] = root
     name = data.draw(st.sampled_from(sorted(counts)))
 
-    assert weigh(parse(text), replace(PLENTY, **{name: counts[name]})) == root  # type: ignore[arg-type]
+    assert weigh(parse(text), replace(PLENTY, **{name: counts[name]})) == root
     if counts[name]:
         with pytest.raises(LimitExceeded):
-            weigh(parse(text), replace(PLENTY, **{name: counts[name] - 1}))  # type: ignore[arg-type]
+            weigh(parse(text), replace(PLENTY, **{name: counts[name] - 1}))
 
 
 def _text(selections: list[Any]) -> str:

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from db.models import UserApiKey
 from tests.platform import Platform, recorded_statements
-from tests.schema.conftest import Tenant
+from tests.tenants import Tenant
 
 STRICT = {"Accept": "application/graphql-response+json"}
 FIGURES = {"query": "{ callAnalytics { totalCalls } }"}

@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from schema import explorer
 from tests.conftest import missing
 from tests.platform import Platform
-from tests.schema.conftest import Tenant
 from tests.serving import serving
+from tests.tenants import Tenant
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 CHROMIUM_FLAGS = [

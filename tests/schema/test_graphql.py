@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from resolvers.window import Period
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
-from tests.schema.conftest import Ask, Tenant, make_tenant
+from tests.schema.conftest import Ask
+from tests.tenants import Tenant, make_tenant
 
 NAMES = {
     "totalCalls": "total_calls",

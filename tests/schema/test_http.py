@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from telemetry.logs import SafeFormatter
 from tests.platform import recorded_statements
-from tests.schema.conftest import Tenant
+from tests.tenants import Tenant
 
 TYPENAME = {"query": "{ __typename }"}
 RESPONSE_TYPE = "application/graphql-response+json"

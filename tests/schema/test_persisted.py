@@ -12,7 +12,7 @@ from schema.persisted import CHARACTERS_EACH, PersistedQueries, UnknownDocument
 from server import create_app
 from settings import Settings, SettingsError
 from tests.platform import Platform, recorded_statements
-from tests.schema.conftest import Tenant, make_tenant
+from tests.tenants import Tenant, make_tenant
 
 STRICT = {"Accept": "application/graphql-response+json"}
 DOCUMENT = "query Week { callAnalytics { totalCalls } }"

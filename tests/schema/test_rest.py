@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from db.models import UserApiKey
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
-from tests.schema.conftest import Tenant
+from tests.tenants import Tenant
 
 PATH = "/api/v1/calls/analytics"
 UNAUTHENTICATED = {"detail": "A valid API key is required: send it as 'Authorization: Bearer KEY'."}

@@ -1,0 +1,80 @@
+"""Log lines: one JSON object for each request, and no secrets in any."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from telemetry.logs import SafeFormatter
+from tests.tenants import Tenant
+
+KEY = "burki_" + "a1" * 16
+INVALID = "GRAPHQL_VALIDATION_FAILED"
+HASH = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here is the same on every database."""
+    return sqlite_url
+
+
+def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [
+        json.loads(SafeFormatter().format(record))
+        for record in caplog.records
+        if record.name == "call_analytics.requests"
+    ]
+
+
+def test_each_request_has_one_line(
+    client: TestClient, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = "query Week { a: callAnalytics { id } callAnalytics { totalCalls } }"
+    client.get("/api/v1/calls/analytics", headers=tenant.headers)  # key and rollups are known
+    with caplog.at_level(logging.INFO, "call_analytics.requests"):
+        graphql = client.post("/graphql", json={"query": document}, headers=tenant.headers)
+        rest = client.get("/api/v1/calls/analytics?period=90d", headers=tenant.headers)
+        refused = client.post("/graphql", json={"query": "query Bad { no }"})
+        client.get("/healthz")
+
+    lines = _lines(caplog)
+    durations = [line.pop("duration_ms") for line in lines]
+    ids = [line.pop("request_id") for line in lines]
+    assert all(0 < duration < 60_000 for duration in durations)
+    assert ids[:3] == [answer.headers["x-request-id"] for answer in (graphql, rest, refused)]
+    assert len(set(ids)) == 4
+    nobody: dict[str, Any] = {"organization_id": None, "sources": [], "statements": 0}
+    known: dict[str, Any] = {
+        "organization_id": tenant.organization_id,
+        "sources": ["calls", "rollups"],
+        "statements": 1,
+    }
+    common: dict[str, Any] = {"message": "request", "status": 200, "codes": []}
+    assert lines == [
+        {**common, **known, "endpoint": "graphql", "operation": "Week"},
+        {**common, **known, "endpoint": "rest", "operation": None},
+        {**common, **nobody, "endpoint": "graphql", "operation": None, "codes": [INVALID]},
+        {**common, **nobody, "endpoint": "other", "operation": None},
+    ]
+
+
+def test_no_secret_is_in_any_line() -> None:
+    formatter = SafeFormatter()
+    try:
+        raise RuntimeError(f"SELECT 1 WHERE key = '{KEY}'")
+    except RuntimeError:
+        fault = sys.exc_info()
+    record = logging.LogRecord("x", 40, __file__, 1, "%s and %s", (KEY, HASH), fault)
+    record.extra_field = [KEY, HASH]
+
+    line = formatter.format(record)
+
+    assert json.loads(line) == {
+        "message": "[secret] and [secret]",
+        "exc_info": "builtins.RuntimeError",
+        "extra_field": ["[secret]", "[secret]"],
+    }

@@ -1,0 +1,135 @@
+"""The page for Prometheus: who may read it, what is on it, and several processes adding up."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from tests.command import started
+from tests.platform import Platform
+from tests.tenants import Tenant
+
+TOKEN = {"Authorization": "Bearer telemetry-token"}
+REST = "/api/v1/calls/analytics"
+
+Page = dict[tuple[str, tuple[str, ...]], float]
+
+
+@pytest.fixture
+def metered(service: object) -> TestClient:
+    """The service with a token that opens its numbers."""
+    client: TestClient = service(telemetry_token="telemetry-token")  # type: ignore[operator]
+    return client
+
+
+def read(text: str) -> Page:
+    """The samples of a page, by name and the values of their labels."""
+    return {
+        (sample.name.removeprefix("call_analytics_"), tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, TOKEN])
+def test_only_the_token_opens_it(metered: TestClient, headers: dict[str, str]) -> None:
+    assert metered.get("/metrics", headers=headers).status_code == (
+        200 if headers == TOKEN else 401
+    )
+
+
+def test_an_api_key_does_not(metered: TestClient, tenant: Tenant) -> None:
+    assert metered.get("/metrics", headers=tenant.headers).status_code == 401
+
+
+def test_what_is_counted(metered: TestClient, platform: Platform, tenant: Tenant) -> None:
+    for path in (REST, f"{REST}?period=x", "/graphql?query={a}"):
+        metered.get(path, headers=tenant.headers)
+    metered.get(REST)
+
+    page = read(metered.get("/metrics", headers=TOKEN).text)
+
+    assert page["requests_total", ("rest", "200")] == 1
+    assert page["requests_total", ("rest", "422")] == 1
+    assert page["requests_total", ("rest", "401")] == 1
+    assert page["requests_total", ("graphql", "200")] == 1
+    assert page["errors_total", ("UNAUTHENTICATED",)] == 1
+    assert page["errors_total", ("GRAPHQL_VALIDATION_FAILED",)] == 1
+    assert page["request_seconds_count", ("rest",)] == 3
+    assert page["statement_seconds_count", ()] >= 3
+    assert page["requests_running", ()] == 1
+    assert page["connections_in_use", ()] == 0
+    waiting = 0 if platform.url.startswith("sqlite") else page["rollup_backlog", ()]
+    assert page["rollup_backlog", ()] == waiting
+
+
+def test_the_backlog_is_that_of_the_rollups(
+    service: object, postgres_url: str, runner: asyncio.Runner
+) -> None:
+    platform = Platform(postgres_url, runner)
+    assistant = platform.add_assistant(platform.add_organization())
+    platform.add_calls([{"assistant_id": assistant} for _ in range(3)])
+    client = service(  # type: ignore[operator]
+        database_url=postgres_url, telemetry_token="telemetry-token", compaction_seconds=0
+    )
+
+    page = read(client.get("/metrics", headers=TOKEN).text)
+
+    assert page["rollup_backlog", ()] == 6
+    platform.close()
+
+
+def test_no_label_is_a_client_s_to_choose(metered: TestClient, tenant: Tenant) -> None:
+    for name in ("Chosen", tenant.key):
+        document = f"query {name} {{ callAnalytics {{ id }} }}"
+        metered.post("/graphql", json={"query": document}, headers=tenant.headers)
+        metered.get(f"/{name}")
+
+    text = metered.get("/metrics", headers=TOKEN).text
+
+    assert "Chosen" not in text
+    assert tenant.key not in text
+
+
+def test_processes_add_up_and_the_dead_are_forgotten(tmp_path: Path, sqlite_url: str) -> None:
+    settings = {
+        "DATABASE_URL": sqlite_url,
+        "WORKERS": 2,
+        "TELEMETRY_TOKEN": "telemetry-token",
+    }
+    with started(tmp_path, "serve", **settings) as (base, process):
+        for _ in range(40):  # each on a connection of its own, so that both processes get some
+            httpx2.get(f"{base}/healthz")
+        page = _page(base)
+        assert page["requests_total", ("other", "200")] >= 40
+        assert page["requests_running", ()] == 1
+        before = _workers(process.pid)
+        assert len(before) == 2
+
+        os.kill(before.pop(), signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while len(_workers(process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        page = _page(base)
+
+        assert page["requests_total", ("other", "200")] >= 41
+        assert page["requests_running", ()] == 1
+
+
+def _workers(process_id: int) -> set[int]:
+    return {
+        child.pid
+        for child in psutil.Process(process_id).children()
+        if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
+    }
+
+
+def _page(base: str) -> Page:
+    return read(httpx2.get(f"{base}/metrics", headers=TOKEN).text)
