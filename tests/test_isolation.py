@@ -1,0 +1,215 @@
+"""Two organizations: no document, argument, path or order of requests shows one the other's rows.
+
+Requests are generated in crowds, which run at once against one service: by either organization's
+key or by nobody's, over REST and GraphQL, by GET and POST, whole or by hash, aliased, from rollups
+and from calls. Every figure of every answer is compared with the oracle of whoever asked.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from server import create_app
+from settings import Settings
+from tests.platform import NOW, Platform
+from tests.tenants import make_tenant
+
+CROWD = 40
+CROWDS = 130
+"""By two databases: more than 10,000 requests."""
+
+REST = "/api/v1/calls/analytics"
+PERIODS = {"1d": "LAST_1_DAY", "7d": "LAST_7_DAYS", "30d": "LAST_30_DAYS", "90d": "LAST_90_DAYS"}
+TOTALS = {
+    "totalCalls": "total_calls",
+    "completedCalls": "completed_calls",
+    "totalDuration": "total_duration",
+    "successRate": "success_rate",
+}
+
+Body = dict[str, Any]
+
+
+class Aliased(NamedTuple):
+    """One ``callAnalytics`` field of a document."""
+
+    period: str
+    totals: frozenset[str]
+    has_days: bool
+    top: int | None
+
+
+class Question(NamedTuple):
+    """A generated request."""
+
+    asks: str
+    """a, b, nobody, or a key that does not exist."""
+    way: str
+    fields: list[Aliased]
+    source: str
+
+
+_aliased = st.builds(
+    Aliased,
+    st.sampled_from(sorted(PERIODS)),
+    st.frozensets(st.sampled_from(sorted(TOTALS)), min_size=1),
+    st.booleans(),
+    st.none() | st.integers(1, 15),
+)
+_questions = st.builds(
+    Question,
+    st.sampled_from(["a", "b", "a", "b", "nobody", "invented"]),
+    st.sampled_from(["rest", "post", "get", "hash and text", "hash"]),
+    # Few documents, so that caches and shared statements are met again and again.
+    st.lists(_aliased, min_size=1, max_size=4),
+    st.sampled_from(["rollups", "calls"]),
+)
+
+
+class World:
+    """Two organizations, and the service over them: with rollups, and with calls alone."""
+
+    def __init__(self, platform: Platform, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        tenants = {name: make_tenant(platform) for name in "ab"}
+        platform.add_calls([{"assistant_id": tenants["b"].assistants[0], "duration": 7}] * 17)
+        self.headers = {name: tenant.headers for name, tenant in tenants.items()}
+        self.headers["nobody"] = {}
+        self.headers["invented"] = {"Authorization": "Bearer burki_" + "0" * 32}
+        self.expected = {
+            (name, period): platform.expected(tenant.organization_id, period, limit=15)
+            for name, tenant in tenants.items()
+            for period in PERIODS
+        }
+        self._stack = AsyncExitStack()
+        self._clients = {
+            source: runner.run(self._stack.enter_async_context(_client(platform.url, source)))
+            for source in ("rollups", "calls")
+        }
+
+    def close(self) -> None:
+        """Stop the services."""
+        self._runner.run(self._stack.aclose())
+
+    def ask_at_once(self, questions: list[Question]) -> list[httpx2.Response]:
+        """The answers to a crowd."""
+
+        async def crowd() -> list[httpx2.Response]:
+            return await asyncio.gather(*(self._ask(question) for question in questions))
+
+        return self._runner.run(crowd())
+
+    async def _ask(self, question: Question) -> httpx2.Response:
+        client = self._clients[question.source]
+        headers = self.headers[question.asks]
+        text = document(question.fields)
+        if question.way == "rest":
+            period = question.fields[0].period
+            return await client.get(REST, params={"period": period}, headers=headers)
+        if question.way == "get":
+            return await client.get("/graphql", params={"query": text}, headers=headers)
+        body: Body = {} if question.way == "hash" else {"query": text}
+        if question.way.startswith("hash"):
+            named = {"version": 1, "sha256Hash": hashlib.sha256(text.encode()).hexdigest()}
+            body["extensions"] = {"persistedQuery": named}
+        return await client.post("/graphql", json=body, headers=headers)
+
+
+@asynccontextmanager
+async def _client(url: str, source: str) -> AsyncIterator[httpx2.AsyncClient]:
+    changes = {"requests_per_minute": 0, "stranger_requests_per_minute": 0}
+    app = create_app(Settings.model_validate({"database_url": url, **changes}), clock=lambda: NOW)
+    async with app.router.lifespan_context(app) as state:
+        assert state is not None
+        if source == "calls":
+            state["analytics"]._reader._look_again_at = float("inf")
+
+        async def with_state(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope | {"state": dict(state)}, receive, send)
+
+        transport = httpx2.ASGITransport(app=with_state)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
+
+
+@pytest.fixture
+def world(platform: Platform, runner: asyncio.Runner) -> Iterator[World]:
+    """Two organizations that ask."""
+    built = World(platform, runner)
+    yield built
+    built.close()
+
+
+@hypothesis_settings(max_examples=CROWDS)
+@given(questions=st.lists(_questions, min_size=CROWD, max_size=CROWD))
+def test_nobody_ever_sees_another_s_figures(world: World, questions: list[Question]) -> None:
+    for question, response in zip(questions, world.ask_at_once(questions), strict=True):
+        answer = json.loads(response.text)
+        if question.asks in ("nobody", "invented"):
+            assert _refused(question, response, answer), answer
+        elif question.way == "rest":
+            expected = world.expected[question.asks, question.fields[0].period]
+            tops = expected["top_assistants"][:10]
+            assert answer == {**expected, "top_assistants": tops}
+        elif question.way != "hash" or "errors" not in answer:
+            assert answer["data"] == _expected(world, question)
+            assert answer["extensions"]["sources"] == _sources(question)
+        else:
+            assert answer["errors"][0]["message"] == "PersistedQueryNotFound"
+
+
+def _refused(question: Question, response: httpx2.Response, answer: Body) -> bool:
+    if question.way == "rest":
+        return response.status_code == 401 and set(answer) == {"detail"}
+    codes = {error["extensions"]["code"] for error in answer["errors"]}
+    expected = "PERSISTED_QUERY_NOT_FOUND" if question.way == "hash" else "UNAUTHENTICATED"
+    return not answer.get("data") and codes == {expected}
+
+
+def _sources(question: Question) -> list[str]:
+    return ["calls", "rollups"] if question.source == "rollups" else ["calls"]
+
+
+def document(fields: list[Aliased]) -> str:
+    """The document that asks for all of these fields."""
+    parts = []
+    for number, field in enumerate(fields):
+        selected = " ".join(sorted(field.totals))
+        if field.has_days:
+            selected += " dailyStats { date total }"
+        if field.top is not None:
+            selected += f" topAssistants(limit: {field.top}) {{ assistantId assistantName calls }}"
+        parts.append(f"a{number}: callAnalytics(period: {PERIODS[field.period]}) {{ {selected} }}")
+    return f"{{ {' '.join(parts)} }}"
+
+
+def _expected(world: World, question: Question) -> Body:
+    data: Body = {}
+    for number, field in enumerate(question.fields):
+        figures = world.expected[question.asks, field.period]
+        one: Body = {name: figures[TOTALS[name]] for name in field.totals}
+        if field.has_days:
+            one["dailyStats"] = [
+                {"date": day, "total": stats["total"]}
+                for day, stats in figures["daily_stats"].items()
+            ]
+        if field.top is not None:
+            one["topAssistants"] = [
+                {
+                    "assistantId": stat["assistant_id"],
+                    "assistantName": stat["assistant_name"],
+                    "calls": stat["calls"],
+                }
+                for stat in figures["top_assistants"][: field.top]
+            ]
+        data[f"a{number}"] = one
+    return data
