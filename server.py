@@ -2,10 +2,11 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from db.engine import DatabaseUrl, create_engine, parse_database_url
+from db.engine import Database, DatabaseUrl, create_engine, parse_database_url
 from db.rollup_upkeep import compact_regularly
 from health import health_routes
 from resolvers.analytics import Analytics
@@ -77,8 +78,14 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             address_limits=RateLimits(settings.stranger_requests_per_minute or None),
             rate_limit_storage=settings.rate_limit_storage,
         )
-        async with _compacting(url, settings):
-            yield {"analytics": analytics, "clock": clock, "database": database}
+        with _traces(settings, database) as traces:
+            async with _compacting(url, settings):
+                yield {
+                    "analytics": analytics,
+                    "clock": clock,
+                    "database": database,
+                    "traces": traces,
+                }
         await analytics.close()
         await database.dispose()
 
@@ -152,6 +159,20 @@ def _cors_middleware(settings: Settings) -> list[Middleware]:
             expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
         )
     ]
+
+
+@contextmanager
+def _traces(settings: Settings, database: Database) -> Iterator[object]:
+    """Where tracers come from meanwhile; None where nothing is traced."""
+    if not settings.traces:
+        yield None
+        return
+    traces = import_module("telemetry.traces")  # of an extra, which may not be installed
+    provider = traces.start_traces(database.sync_engine)
+    try:
+        yield provider
+    finally:
+        traces.stop_traces(provider)
 
 
 @asynccontextmanager

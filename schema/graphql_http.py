@@ -18,7 +18,7 @@ from graphql import (
     OperationType,
     get_operation_ast,
 )
-from graphql.execution import execute
+from graphql.execution import MiddlewareManager, execute
 from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.execution import optimized_is_awaitable
@@ -42,6 +42,7 @@ from schema.persisted import (
 )
 from schema.query import schema
 from schema.state import State
+from schema.tracing import traced_operation
 
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
@@ -149,7 +150,9 @@ class GraphQLEndpoint:
         )
         if new_hash is not None and isinstance(context.caller, Principal):
             self._persisted.remember(context.caller.organization_id, new_hash, text)
-        result = await self._execute(document.ast, graphql_request, context)
+        traces = request.state["traces"]
+        async with traced_operation(traces, document.ast, graphql_request.operation_name) as traced:
+            result = await self._execute(document.ast, graphql_request, context, traced)
         answer = self._presented(result)
         request.state["record"].sources = sources = tuple(sorted(context.sources))
         if sources:
@@ -183,7 +186,11 @@ class GraphQLEndpoint:
         return principal
 
     async def _execute(
-        self, document: DocumentNode, graphql_request: GraphQLRequest, context: Context
+        self,
+        document: DocumentNode,
+        graphql_request: GraphQLRequest,
+        context: Context,
+        middleware: MiddlewareManager | None,
     ) -> ExecutionResult:
         try:
             result = execute(
@@ -195,6 +202,7 @@ class GraphQLEndpoint:
                 executor_class=schema.execution_context_class,
                 is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
                 hide_suggestions=self._is_private,
+                middleware=middleware,
             )
             return result if isinstance(result, ExecutionResult) else await result
         except Exception as fault:

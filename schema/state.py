@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from resolvers.analytics import Analytics
 from telemetry.request_record import RequestRecord
@@ -14,5 +14,7 @@ class State(TypedDict):
     analytics: Analytics
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""
+    traces: Any
+    """Where tracers come from (an OpenTelemetry ``TracerProvider``), or None."""
     record: RequestRecord
     """What is noted about this request."""
