@@ -11,7 +11,7 @@ CLIENTS := tests/clients
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.package-lock.json
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install demo test check audit bench clean
+.PHONY: help install demo test check audit bench soak clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ audit: install ## Audit a running server's GraphQL over HTTP: URL=... KEY=...
 
 bench: install $(VENV)/.bench-installed ## Measure the service beside a plain one; HUGE=1 adds 10 million calls
 	$(BIN)/python -m bench $(if $(HUGE),--huge) $(if $(QUICK),--quick)
+
+soak: install ## Load several workers while things break, for SECONDS=150
+	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS))
 
 check: install ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -39,7 +39,8 @@ class Admission:
         visit = Visit(self, key, address)
         if key is not None:
             visit.principal = self._authenticator.remembered(key)
-        if visit.principal is None:
+        # Who comes regularly must not be kept out by strangers that share the address.
+        if visit.principal is None and not (key and self._authenticator.is_regular(key)):
             visit.allowance = await self.spend_as_stranger(address, cost=0)
             if visit.allowance is not None and visit.allowance.remaining == 0:
                 raise RateLimited(visit.allowance)

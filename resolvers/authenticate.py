@@ -11,6 +11,7 @@ from resolvers.errors import Unauthenticated, unavailability_told
 from resolvers.rate_limits import RateLimits
 
 CACHED_KEYS = 10_000
+REGULAR_SECONDS = 3_600
 
 
 class Principal(NamedTuple):
@@ -36,10 +37,17 @@ class Authenticator:
         self._known: TTLCache[str, Principal] = TTLCache(
             CACHED_KEYS, ttl=cache_seconds, timer=monotonic
         )
+        self._regulars: TTLCache[str, bool] = TTLCache(
+            CACHED_KEYS, ttl=REGULAR_SECONDS, timer=monotonic
+        )
 
     def remembered(self, key: str) -> Principal | None:
         """The principal of a key that was found valid just before; the database is not asked."""
         return self._known.get(hash_key(key))
+
+    def is_regular(self, key: str) -> bool:
+        """Whether a key was valid when it was last looked up, not long ago."""
+        return hash_key(key) in self._regulars
 
     async def authenticate(self, key: str | None) -> Principal:
         """The principal of a request's key; None where it has none.
@@ -57,7 +65,9 @@ class Authenticator:
             with unavailability_told():
                 owner = await find_key_owner(key_hash, database=self._database)
             if owner is None:
+                self._regulars.pop(key_hash, None)
                 raise Unauthenticated
+            self._regulars[key_hash] = True
             principal = self._known[key_hash] = Principal(
                 owner.key_id,
                 owner.organization_id,

@@ -3,6 +3,7 @@
 import logging
 import re
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 SECRETS = re.compile(r"burki_[A-Za-z0-9]+|\b[0-9a-f]{64}\b")
@@ -33,6 +34,7 @@ def configure_logging(level: str) -> None:
             ["asctime", "levelname", "name", "message"],
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
             datefmt="%Y-%m-%dT%H:%M:%S%z",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -63,16 +63,7 @@ class Platform:
     def add_key(self, organization_id: int, **columns: Any) -> str:
         """A key of an organization."""
         key = generate_key()
-        self.insert(
-            UserApiKey,
-            **{
-                "user_id": organization_id,
-                "name": "test",
-                "key_hash": hash_key(key),
-                "key_prefix": key[:12],
-                **columns,
-            },
-        )
+        self.insert(UserApiKey, **key_row(organization_id, key), **columns)
         return key
 
     def add_assistant(self, organization_id: int, name: str | None = None, **columns: Any) -> int:
@@ -123,6 +114,16 @@ class Platform:
         async with transaction(self.writer) as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 await connection.execute(delete(table))
+
+
+def key_row(organization_id: int, key: str) -> oracle.Row:
+    """A row of ``user_api_keys``."""
+    return {
+        "user_id": organization_id,
+        "name": "test",
+        "key_hash": hash_key(key),
+        "key_prefix": key[:12],
+    }
 
 
 def call_row(number: int, **columns: Any) -> oracle.Row:

@@ -126,6 +126,22 @@ def test_a_valid_key_is_let_in_where_strangers_are_not(service: Any, tenant: Ten
     assert client.get(REST, headers=tenant.headers).status_code == 200
 
 
+def test_a_key_that_must_be_looked_up_again_is_let_in_until_it_is_revoked(
+    service: Any, platform: Platform, tenant: Tenant
+) -> None:
+    client = service(stranger_requests_per_minute=2, key_cache_seconds=0)
+    assert client.get(REST, headers=tenant.headers).status_code == 200
+    for _ in range(3):
+        client.get(REST)
+
+    assert client.get(REST, headers=tenant.headers).status_code == 200
+    platform.run(platform._execute(update(UserApiKey).values(is_active=False)))
+    with recorded_statements() as statements:
+        statuses = [client.get(REST, headers=tenant.headers).status_code for _ in range(3)]
+    assert statuses == [429] * 3
+    assert len(statements) == 1
+
+
 def test_what_a_client_may_ask_is_told(service: Any, platform: Platform, tenant: Tenant) -> None:
     platform.run(platform._execute(update(UserApiKey).values(rate_limit={"requests_per_hour": 70})))
     client = service(requests_per_minute=50, stranger_requests_per_minute=9, max_depth=17)

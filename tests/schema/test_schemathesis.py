@@ -1,0 +1,75 @@
+"""schemathesis: whatever both descriptions of the service allow, and much that they do not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from schemathesis.core.result import Ok
+
+from tests.serving import serving
+from tests.tenants import Tenant
+
+COMMAND = Path(sys.executable).with_name("schemathesis")
+UNLIMITED = {"requests_per_minute": 0, "stranger_requests_per_minute": 0}
+OUT_OF_RANGE = "topAssistants: limit must be 1 to 100"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here is the same on every database."""
+    return sqlite_url
+
+
+@pytest.fixture
+def base(database_url: str) -> Iterator[str]:
+    """A running server."""
+    with serving(database_url, **UNLIMITED) as address:
+        yield address
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_rest_is_as_its_openapi_document_says(
+    base: str, tenant: Tenant, tmp_path: Path, with_key: bool
+) -> None:
+    headers = ["--header", f"Authorization: Bearer {tenant.key}"] if with_key else []
+
+    done = subprocess.run(
+        [COMMAND, "run", f"{base}/openapi.json", *headers, "--max-examples", "150", "--no-color"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("field", ["callAnalytics", "limits"])
+def test_no_valid_document_is_a_fault(base: str, tenant: Tenant, field: str) -> None:
+    schema = schemathesis.graphql.from_url(f"{base}/graphql")
+    operations = {
+        result.ok().label: result.ok()
+        for result in schema.get_all_operations()
+        if isinstance(result, Ok)
+    }
+
+    @hypothesis_settings(max_examples=300)
+    @given(case=operations[f"Query.{field}"].as_strategy())
+    def check(case: schemathesis.Case[Any]) -> None:
+        response = case.call(headers=tenant.headers)
+        answer = response.json()
+
+        assert response.status_code == 200
+        # The range of an argument is the one thing that GraphQL's types cannot tell.
+        for error in answer.get("errors", ()):
+            assert error["message"].startswith(OUT_OF_RANGE)
+        assert "errors" in answer or set(answer["data"]) == {field}
+
+    check()
