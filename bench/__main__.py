@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from bench import chart, write_cost
+from bench import chart, hostile, write_cost
 from bench.data import Keys, load, settle
 from bench.load import BARE, REQUESTS, Load, Server, check, require_wrk, run, serving
 from db.engine import Database, create_engine, parse_database_url
@@ -102,9 +102,17 @@ def _measure(
                 measured = run(server, request, *keys.all_of_big, connections=16, seconds=seconds)
                 _note(result["throughput"], "nothing shared", name, measured)
     if everything:
+        result["hostile"] = _hostile(url, keys)._asdict()
         result["memory"] = _memory(url, keys)
         result["write"]["with"] = asyncio.run(_write_cost(url, "with"))._asdict()
     return result
+
+
+def _hostile(url: str, keys: Keys) -> hostile.Hostility:
+    with serving("us", url) as server:
+        measured = hostile.measure(server, keys.big)
+    print(f"hostile requests {measured}", flush=True)
+    return measured
 
 
 def _memory(url: str, keys: Keys) -> dict[str, int]:
@@ -196,6 +204,12 @@ def _verdict(results: dict[str, Any]) -> str:
                 for what, cost in result["write"]["with"].items():
                     ratio = cost / result["write"]["without"][what]
                     lines.append(f"{name}, {what} with triggers / without = {ratio:.2f}")
+                worst = result["hostile"]
+                lines.append(
+                    f"{name}, dearest hostile request ({worst['name']}): median "
+                    f"{worst['median']:.0f} ms, slowest of any kind {worst['worst']:.0f} ms, "
+                    f"{worst['statements']} SQL statements"
+                )
                 memory = result["memory"]
                 ratio = memory["after 10,000"] / memory["after 100"]
                 lines.append(f"{name}, memory after 10,000 requests / after 100 = {ratio:.2f}")

@@ -85,6 +85,10 @@ def serving(app: str, database_url: str) -> Iterator[Server]:
         "CALL_ANALYTICS_DATABASE_URL": database_url,
         "CALL_ANALYTICS_LOG_LEVEL": "warning",
         "CALL_ANALYTICS_PORT": port,
+        # What is measured is the service, not its refusals.
+        "CALL_ANALYTICS_REQUESTS_PER_MINUTE": "0",
+        "CALL_ANALYTICS_STRANGER_REQUESTS_PER_MINUTE": "0",
+        "CALL_ANALYTICS_TELEMETRY_TOKEN": "bench",
     }
     binaries = Path(sys.executable).parent
     commands: dict[str, list[str | Path]] = {
