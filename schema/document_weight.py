@@ -19,6 +19,9 @@ from graphql import (
 
 from schema.limits import Limits
 
+INTROSPECTION_COST = 9
+"""In requests, beside the one that it is."""
+
 
 class LimitExceeded(Exception):  # noqa: N818 - a state of the document
     """A document asks for more than a limit allows; the message names it as clients know it."""
@@ -52,7 +55,10 @@ class Weight:
 
 
 def weigh(document: DocumentNode, limits: Limits) -> int:
-    """Check a document against the limits; returns how many root fields it has.
+    """Check a document against the limits; returns how many requests it counts as.
+
+    Each root field is one, for each may run a statement. The schema is ten: telling it is most of
+    what a stranger can have the service do.
 
     A fragment that spreads itself counts once: validation refuses it.
 
@@ -74,6 +80,7 @@ class _Scale:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._weighed: dict[str, Weight] = {}
+        self._is_introspection = False
 
     def weigh(self) -> int:
         total, root_fields = Weight(), 0
@@ -89,7 +96,7 @@ class _Scale:
             weight = self._fragment(name, level=1)
             total = self._checked(total.beside(weight).beside(_repetition(weight)))
         self._check("root fields", root_fields, "maxRootFields", self._limits.max_root_fields)
-        return root_fields
+        return root_fields + (INTROSPECTION_COST if self._is_introspection else 0)
 
     def _field_set(self, selection_set: SelectionSetNode | None, level: int) -> Weight:
         """What is selected below a field or an operation, where names meet."""
@@ -116,10 +123,12 @@ class _Scale:
             case FieldNode():
                 below = self._field_set(selection.selection_set, level + 1)
                 name = (selection.alias or selection.name).value
-                aliases = int(selection.alias is not None)
-                return replace(
-                    below, names=(name,), fields=below.fields + 1, aliases=below.aliases + aliases
-                )
+                aliases = below.aliases + (selection.alias is not None)
+                if selection.name.value in ("__schema", "__type"):
+                    self._is_introspection = True
+                    if aliases:  # they would have the same told over and over
+                        raise LimitExceeded(f"No aliases at or below {selection.name.value}.")
+                return replace(below, names=(name,), fields=below.fields + 1, aliases=aliases)
         raise AssertionError(selection)
 
     def _fragment(self, name: str, level: int) -> Weight:

@@ -25,7 +25,8 @@ class Document(NamedTuple):
     """A document that can be run."""
 
     ast: DocumentNode
-    root_fields: int
+    cost: int
+    """In requests."""
 
 
 Prepare: TypeAlias = Callable[[str], Document]
@@ -60,7 +61,7 @@ def document_preparer(schema: GraphQLSchema, *, limits: Limits, is_private: bool
         except GraphQLError as error:
             raise InvalidDocument("GRAPHQL_PARSE_FAILED", [error]) from None
         try:
-            root_fields = weigh(ast, limits)
+            cost = weigh(ast, limits)
         except LimitExceeded as error:
             raise InvalidDocument("LIMIT_EXCEEDED", [GraphQLError(str(error))]) from None
         errors = validate(
@@ -68,7 +69,7 @@ def document_preparer(schema: GraphQLSchema, *, limits: Limits, is_private: bool
         )
         if errors:
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
-        return Document(ast, root_fields)
+        return Document(ast, cost)
 
     return prepare
 

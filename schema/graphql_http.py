@@ -141,7 +141,7 @@ class GraphQLEndpoint:
         if operation is not None:
             _refuse_unsafe_method(request, operation)
             request.state["record"].operation = operation.name.value if operation.name else None
-        await visit.spend(document.root_fields - 1)
+        await visit.spend(document.cost - 1)
         context = Context(
             caller=await self._caller(request, visit),
             now=request.state["clock"](),

@@ -156,7 +156,7 @@ class Limits:
     )
     requests_per_minute: int | None = strawberry.field(
         description="Requests of your key or, without one, of your address; null is any number. A "
-        "document that is refused counts as ten."
+        "document that is refused, or asks for the schema, counts as ten."
     )
     requests_per_hour: int | None = strawberry.field(description="The same in an hour.")
     requests_per_day: int | None = strawberry.field(description="The same in a day.")

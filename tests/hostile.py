@@ -47,6 +47,18 @@ DOCUMENTS = {
         "{ __typename } fragment A on Query { ...B } fragment B on Query { ...A }",
         _INVALID,
     ),
+    "the schema over and over": (
+        "{ " + " ".join(f"a{n}: __schema {{ types {{ name }} }}" for n in range(9)) + " }",
+        _LIMIT,
+    ),
+    "types over and over": (
+        "{ __schema { " + " ".join(f"a{n}: types {{ name }}" for n in range(9)) + " } }",
+        _LIMIT,
+    ),
+    "a type over and over": (
+        "{ " + " ".join(f'a{n}: __type(name: "Query") {{ name }}' for n in range(9)) + " }",
+        _LIMIT,
+    ),
     "a circle of introspection": (
         "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
         _INVALID,

@@ -90,6 +90,15 @@ def test_each_root_field_counts_as_a_request(service: Any, tenant: Tenant) -> No
     assert statuses == [200, 429]
 
 
+def test_the_schema_counts_as_ten(service: Any) -> None:
+    client = service(stranger_requests_per_minute=25)
+    body = {"query": "{ __schema { queryType { name } } }"}
+
+    statuses = [client.post("/graphql", json=body).status_code for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+
+
 def test_every_answer_has_rate_limit_headers(client: TestClient, tenant: Tenant) -> None:
     answers = [
         client.get(REST, headers=tenant.headers),
