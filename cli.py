@@ -131,6 +131,7 @@ curl -s {base}/api/v1/calls/analytics -H 'Authorization: Bearer {demo.key}'
         )
 
     _with_database(settings, prepare)
+    configure_logging(settings.log_level)
     _serve(settings)
 
 
@@ -374,7 +375,6 @@ def _serve(
         directory = tempfile.mkdtemp(prefix="call-analytics-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         os.environ[DIRECTORY_VARIABLE] = directory
-    configure_logging(settings.log_level)
     uvicorn.run(
         "server:app_from_environment",
         factory=True,

@@ -4,7 +4,9 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 
 class Observer(Protocol):
@@ -14,31 +16,36 @@ class Observer(Protocol):
         """A statement has run, or has failed."""
         ...
 
-    def connection_taken(self) -> None:
-        """A connection has left the pool."""
-        ...
-
-    def connection_returned(self) -> None:
-        """A connection is back in the pool."""
+    def connections_in_use(self, count: int) -> None:
+        """A connection has left the pool or is back in it."""
         ...
 
 
 def observe(engine: AsyncEngine, observer: Observer) -> None:
     """Let an observer hear of an engine from now on."""
-    began: dict[int, float] = {}  # by connection, of which each runs one statement at a time
 
-    def begin(connection: Any, *_rest: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event
-        began[id(connection)] = perf_counter()
+    @event.listens_for(engine.sync_engine, "before_cursor_execute", named=True)
+    def begin(context: Any, **_rest: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        context.began_at = perf_counter()
 
-    def end(connection: Any, *_rest: Any) -> None:  # noqa: ANN401
-        observer.statement_ended(perf_counter() - began.pop(id(connection)))
+    @event.listens_for(engine.sync_engine, "after_cursor_execute", named=True)
+    def end(context: Any, **_rest: Any) -> None:  # noqa: ANN401
+        observer.statement_ended(perf_counter() - context.began_at)
 
-    def fail(context: Any) -> None:  # noqa: ANN401
-        if id(context.connection) in began:
-            end(context.connection)
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def fail(failure: ExceptionContext) -> None:
+        if hasattr(failure.execution_context, "began_at"):
+            end(failure.execution_context)
 
-    event.listen(engine.sync_engine, "before_cursor_execute", begin)
-    event.listen(engine.sync_engine, "after_cursor_execute", end)
-    event.listen(engine.sync_engine, "handle_error", fail)
-    event.listen(engine.sync_engine, "checkout", lambda *_: observer.connection_taken())
-    event.listen(engine.sync_engine, "checkin", lambda *_: observer.connection_returned())
+    # A connection that could not be made is checked in without having been checked out.
+    in_use: set[ConnectionPoolEntry] = set()
+
+    @event.listens_for(engine.sync_engine, "checkout", named=True)
+    def take(connection_record: ConnectionPoolEntry, **_rest: Any) -> None:
+        in_use.add(connection_record)
+        observer.connections_in_use(len(in_use))
+
+    @event.listens_for(engine.sync_engine, "checkin", named=True)
+    def give_back(connection_record: ConnectionPoolEntry, **_rest: Any) -> None:
+        in_use.discard(connection_record)
+        observer.connections_in_use(len(in_use))

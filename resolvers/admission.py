@@ -94,7 +94,7 @@ class Visit:
         """Take a cost from a visitor who asked for nonsense, whoever it is."""
         if self.principal is None:
             self._key = None
-        await self.spend(self._owed + cost)
+        await self._settle(cost)
 
     async def identify(self) -> Principal:
         """Who asks.
@@ -110,8 +110,12 @@ class Visit:
                 if self._key is not None:
                     await self.turn_away(0)
                 raise
-            await self.spend(self._owed)
+            await self._settle(0)
         return self.principal
+
+    async def _settle(self, cost: int) -> None:
+        owed, self._owed = self._owed, 0
+        await self.spend(owed + cost)
 
 
 def _network(address: str) -> str:

@@ -32,13 +32,22 @@ class Door:
         self._max_age_seconds = max_age_seconds
         self._inside = 0
 
+    async def arrive(self, request: Request[State]) -> Visit:
+        """Who comes, as far as that is known without the database.
+
+        Raises:
+            RateLimited: where its key or address has no request left.
+        """
+        address = request.client.host if request.client else ""
+        analytics = request.state["analytics"]
+        return await analytics.arrive(bearer_key(request.headers), address)
+
     @asynccontextmanager
-    async def enter(self, request: Request[State]) -> AsyncIterator[Visit]:
-        """The time that a request spends inside.
+    async def inside(self) -> AsyncIterator[None]:
+        """The time in which a request is answered.
 
         Raises:
             Overloaded: where too many are inside already.
-            RateLimited: where its key or address has no request left.
             Unavailable: where it takes too long.
         """
         if self._inside >= self._limits.max_concurrent_requests:
@@ -46,9 +55,7 @@ class Door:
         self._inside += 1
         try:
             async with asyncio.timeout(self._limits.request_timeout_seconds):
-                yield await request.state["analytics"].arrive(
-                    bearer_key(request.headers), request.client.host if request.client else ""
-                )
+                yield
         except TimeoutError:
             raise Unavailable from None
         finally:

@@ -47,7 +47,6 @@ from schema.tracing import traced_operation
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
 
-
 REFUSED_DOCUMENT_COST = 10
 """What a document that cannot be run counts in requests: reading it was for nothing."""
 
@@ -99,14 +98,16 @@ class GraphQLEndpoint:
             media_type = self._media_type(request)
             if media_type == HTML_TYPE:
                 return explorer_page()
+            visit = await self._door.arrive(request)
             graphql_request = await read_request(request, self._limits)
-            async with self._door.enter(request) as visit:
+            async with self._door.inside():
                 answer = await self._answer(request, graphql_request, visit)
             status = answer.status if media_type == RESPONSE_TYPE else 200
             headers = self._door.headers(visit, answer.error if status >= 400 else None)
         except HttpError as error:
             answer = Answer({"errors": [_error(str(error), error.code)]})
-            status, headers, media_type = error.status, error.headers, JSON_TYPE
+            status, media_type = error.status, JSON_TYPE
+            headers = self._door.headers(visit) | error.headers
         except AnalyticsError as error:
             answer = Answer({"errors": [_error(str(error), error.code)]})
             status, headers = error.http_status, self._door.headers(visit, error)

@@ -51,9 +51,10 @@ def log_fault(fault: BaseException) -> str:
 
 
 def _place(fault: BaseException) -> str:
-    """Where a fault arose, as ``module:function:line``."""
+    """Where a fault arose, as ``module:function:line``: in our code, if it came through it."""
     frames = list(traceback.walk_tb(fault.__traceback__))
+    ours = [one for one in frames if "site-packages" not in one[0].f_code.co_filename]
     if not frames:
         return "unknown"
-    frame, line = frames[-1]
+    frame, line = (ours or frames)[-1]
     return f"{frame.f_globals.get('__name__')}:{frame.f_code.co_name}:{line}"

@@ -35,7 +35,8 @@ class RestEndpoint:
         record.endpoint = "rest"
         visit = None
         try:
-            async with self._door.enter(request) as visit:
+            visit = await self._door.arrive(request)
+            async with self._door.inside():
                 response = await self._answer(request, visit)
             headers = self._door.headers(visit)
         except AnalyticsError as error:

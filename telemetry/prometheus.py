@@ -88,13 +88,9 @@ class Telemetry:
         if record is not None:
             record.statements += 1
 
-    def connection_taken(self) -> None:
-        """A connection has left the pool."""
-        self._connections.inc()
-
-    def connection_returned(self) -> None:
-        """A connection is back in the pool."""
-        self._connections.dec()
+    def connections_in_use(self, count: int) -> None:
+        """A connection has left the pool or is back in it."""
+        self._connections.set(count)
 
     def page(self, *, rollup_backlog: int | None) -> bytes:
         """All numbers of all processes, as Prometheus reads them; seconds and counts."""

@@ -5,13 +5,14 @@ import signal
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from db.engine import transaction
 from server import create_app
 from settings import Settings
-from tests.platform import NOW, Platform
+from tests.platform import NOW, Platform, recorded_statements
 from tests.postgres import PostgresCluster
 
 REST = "/api/v1/calls/analytics"
@@ -93,6 +94,34 @@ def test_a_table_that_is_locked_is_given_up(platform: Platform, headers: dict[st
 
         platform.run(ask_beside_a_lock())
         _assert_answers(client, headers)
+
+
+def test_failures_are_in_the_metrics(
+    own_cluster: PostgresCluster, platform: Platform, headers: dict[str, str]
+) -> None:
+    changes = {"telemetry_token": "token", "compaction_seconds": 0}
+    with recorded_statements() as statements, _client(platform, **changes) as client:
+
+        def ask(expected_status: int, expected_errors: int) -> None:
+            assert client.get(REST, headers=headers).status_code == expected_status
+            page = client.get("/metrics", headers={"Authorization": "Bearer token"}).text
+            numbers = {
+                sample.name.removeprefix("call_analytics_"): sample.value
+                for family in text_string_to_metric_families(page)
+                for sample in family.samples
+            }
+            assert numbers["statement_seconds_count"] == len(statements)
+            assert numbers["connections_in_use"] == 0
+            assert numbers.get("errors_total", 0) == expected_errors
+
+        ask(200, 0)
+        own_cluster.execute("ALTER TABLE calls RENAME TO elsewhere")
+        ask(503, 1)
+        own_cluster.execute("ALTER TABLE elsewhere RENAME TO calls")
+        own_cluster.stop()
+        assert client.get(REST, headers=headers).status_code == 503
+        own_cluster.start()
+        ask(200, 2)
 
 
 def _assert_answers(client: TestClient, headers: dict[str, str]) -> None:

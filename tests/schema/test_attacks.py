@@ -4,6 +4,7 @@ The checks of graphql-cop (https://github.com/dolevf/graphql-cop) and incidents 
 about other servers, each as what must happen here instead: a refusal with a code, and no SQL.
 """
 
+import hashlib
 import json
 import logging
 import socket
@@ -13,17 +14,19 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
 from telemetry.logs import SafeFormatter
 from tests.hostile import DOCUMENTS
-from tests.platform import recorded_statements
+from tests.platform import Platform, recorded_statements
 from tests.serving import serving
 from tests.tenants import Tenant
 
 STRICT = {"Accept": "application/graphql-response+json"}
 FIGURES = {"query": "{ callAnalytics { totalCalls } }"}
 REST = "/api/v1/calls/analytics"
+ID = "x-request-id"
 
 
 @pytest.fixture
@@ -119,6 +122,46 @@ def test_a_key_in_a_document_reaches_no_log_line(
     lines = [SafeFormatter().format(record) for record in caplog.records]
     assert any('"operation":"[secret]"' in line for line in lines)
     assert not any(tenant.key in line for line in lines)
+
+
+@pytest.mark.parametrize("path", ["/graphql?query={callAnalytics{id}}", REST])
+def test_nothing_tells_why_a_key_is_not_valid(
+    service: Any, platform: Platform, tenant: Tenant, path: str
+) -> None:
+    """Neither words nor work: an unknown key is looked up as one that was revoked."""
+    client = service(stranger_requests_per_minute=0)
+    closed = platform.add_organization(is_active=False)
+    keys = [
+        "burki_" + "0" * 32,
+        platform.add_key(tenant.organization_id, is_active=False),
+        platform.add_key(closed),
+    ]
+    seen = set()
+    for key in keys:
+        with recorded_statements() as statements:
+            response = client.get(path, headers={"Authorization": f"Bearer {key}", **STRICT})
+        headers = {name: response.headers[name] for name in response.headers if name != ID}
+        seen.add((response.status_code, response.text, str(headers), *statements))
+
+    assert len(seen) == 1
+    assert seen.pop()[0] == 401
+
+
+def test_a_key_is_looked_up_by_its_hash_alone(client: TestClient, tenant: Tenant) -> None:
+    """So how long a look-up takes says nothing of how much of a guessed key is right."""
+    sent: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, _sql: str, parameters: Any, *_rest: Any) -> None:
+        sent.append(str(parameters))
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        client.get(REST, headers=tenant.headers)
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
+
+    assert hashlib.sha256(tenant.key.encode()).hexdigest() in sent[0]
+    assert not any(tenant.key in parameters for parameters in sent)
 
 
 @pytest.mark.parametrize("depth_bomb", ['{"a":' * 15_000, "[" * 90_000, '{"query":' + "[" * 90_000])

@@ -107,6 +107,8 @@ def test_every_answer_has_rate_limit_headers(client: TestClient, tenant: Tenant)
         client.post("/graphql", json=FIGURES, headers=tenant.headers),
         client.post("/graphql", json=FIGURES),
         client.post("/graphql", json={"query": "{"}, headers=tenant.headers),
+        client.post("/graphql", content="{", headers=tenant.headers),
+        client.get("/graphql", headers={"Accept": "application/json"}),
     ]
 
     assert all("ratelimit" in answer.headers for answer in answers)
@@ -123,6 +125,8 @@ def test_strangers_of_one_network_share_a_limit(service: Any) -> None:
     assert [ask(f"2001:db8::{number}") for number in range(3)] == [401, 401, 429]
     assert [ask(f"198.51.100.{number}") for number in range(3)] == [401] * 3
     assert [ask(f"::ffff:203.0.113.{number}") for number in range(3)] == [401] * 3
+    # What stands before the address that the proxy has seen is the client's own invention.
+    assert [ask(f"192.0.2.{number}, 203.0.113.99") for number in range(3)] == [401, 401, 429]
 
 
 def test_a_valid_key_is_let_in_where_strangers_are_not(service: Any, tenant: Tenant) -> None:
