@@ -9,6 +9,7 @@ from starlette.routing import Route
 from db.engine import Database, ping
 from db.errors import DatabaseUnavailable
 from db.rollup_upkeep import rollup_backlog
+from resolvers.sharing import SharedReads
 from schema.bearer import bearer_key
 from schema.rest import json_response
 from schema.state import State
@@ -25,6 +26,7 @@ class ServerState(State):
 def health_routes(settings: Settings, telemetry: Telemetry) -> list[Route]:
     """``/healthz`` and ``/readyz``; ``/metrics`` too, where there is a token that opens it."""
     token = settings.telemetry_token.get_secret_value()
+    pings = SharedReads[str, None]()  # so that asking often takes no more than one connection
 
     async def alive(_request: Request[ServerState]) -> Response:
         """Whether the process lives."""
@@ -33,7 +35,7 @@ def health_routes(settings: Settings, telemetry: Telemetry) -> list[Route]:
     async def ready(request: Request[ServerState]) -> Response:
         """Whether requests can be answered."""
         try:
-            await ping(request.state["database"])
+            await pings.read("ping", lambda: ping(request.state["database"]))
         except DatabaseUnavailable:
             headers = {"Retry-After": str(settings.retry_after_seconds)}
             return json_response({"detail": "The database does not answer."}, 503, headers)

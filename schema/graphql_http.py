@@ -5,61 +5,24 @@ Follows the GraphQL-over-HTTP specification (https://graphql.github.io/graphql-o
 happened, and ``application/json``, which answers 200 wherever there is a GraphQL response.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import mimeparse
 import orjson
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    GraphQLError,
-    OperationDefinitionNode,
-    OperationType,
-    get_operation_ast,
-)
-from graphql.execution import MiddlewareManager, execute
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.execution import optimized_is_awaitable
 
-from resolvers.admission import Visit
-from resolvers.authenticate import Principal
-from resolvers.errors import AnalyticsError, Unauthenticated, Unavailable
-from schema.context import Context
-from schema.documents import InvalidDocument, document_preparer
+from resolvers.errors import AnalyticsError
 from schema.door import Door
 from schema.explorer import explorer_page
-from schema.graphql_request import JSON_TYPE, GraphQLRequest, HttpError, read_request
+from schema.graphql_request import JSON_TYPE, HttpError, read_request
 from schema.limits import Limits
-from schema.masking import presented
-from schema.persisted import (
-    PersistedQueries,
-    TrustedDocuments,
-    UnknownDocument,
-    check_hash,
-    named_hash,
-)
-from schema.query import schema
+from schema.operations import Answer, Operations
+from schema.persisted import TrustedDocuments
 from schema.state import State
-from schema.tracing import traced_operation
 
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
-
-REFUSED_DOCUMENT_COST = 10
-"""What a document that cannot be run counts in requests: reading it was for nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a GraphQL request is answered with, before its media type is chosen."""
-
-    body: dict[str, Any]
-    status: int = 200
-    """The status under ``application/graphql-response+json``."""
-    error: AnalyticsError | None = None
-    """What the status comes from."""
 
 
 class GraphQLEndpoint:
@@ -80,13 +43,7 @@ class GraphQLEndpoint:
         self._door = door
         self._limits = limits
         self._is_private = is_private
-        self._trusted = trusted
-        self._persisted = PersistedQueries()
-        self._prepare = document_preparer(
-            schema._schema,  # noqa: SLF001
-            limits=limits,
-            is_private=is_private,
-        )
+        self._operations = Operations(limits, is_private=is_private, trusted=trusted)
 
     async def respond(self, request: Request[State]) -> Response:
         """Answer one request."""
@@ -99,9 +56,13 @@ class GraphQLEndpoint:
             if media_type == HTML_TYPE:
                 return explorer_page()
             visit = await self._door.arrive(request)
-            graphql_request = await read_request(request, self._limits)
-            async with self._door.inside():
-                answer = await self._answer(request, graphql_request, visit)
+            try:
+                graphql_request = await read_request(request, self._limits)
+                async with self._door.inside():
+                    answer = await self._operations.answer(request, graphql_request, visit)
+            except HttpError:
+                await visit.turn_away(0)
+                raise
             status = answer.status if media_type == RESPONSE_TYPE else 200
             headers = self._door.headers(visit, answer.error if status >= 400 else None)
         except HttpError as error:
@@ -127,101 +88,6 @@ class GraphQLEndpoint:
             offered.insert(0, HTML_TYPE)
         return _negotiate(request, offered)
 
-    async def _answer(
-        self, request: Request[State], graphql_request: GraphQLRequest, visit: Visit
-    ) -> Answer:
-        try:
-            text, new_hash = await self._text(graphql_request, visit)
-            document = self._prepare(text)
-        except InvalidDocument as invalid:
-            if not isinstance(invalid, UnknownDocument):
-                await visit.turn_away(REFUSED_DOCUMENT_COST - 1)
-            errors = presented(invalid.errors, at_most=self._limits.max_errors, code=invalid.code)
-            return Answer({"errors": errors}, 400)
-        operation = get_operation_ast(document.ast, graphql_request.operation_name)
-        if operation is not None:
-            _refuse_unsafe_method(request, operation)
-            request.state["record"].operation = operation.name.value if operation.name else None
-        await visit.spend(document.cost - 1)
-        context = Context(
-            caller=await self._caller(request, visit),
-            now=request.state["clock"](),
-            analytics=request.state["analytics"],
-            limits=self._limits,
-        )
-        if new_hash is not None and isinstance(context.caller, Principal):
-            self._persisted.remember(context.caller.organization_id, new_hash, text)
-        traces = request.state["traces"]
-        async with traced_operation(traces, document.ast, graphql_request.operation_name) as traced:
-            result = await self._execute(document.ast, graphql_request, context, traced)
-        answer = self._presented(result)
-        request.state["record"].sources = sources = tuple(sorted(context.sources))
-        if sources:
-            answer.body["extensions"] = {"sources": sources}
-        return answer
-
-    async def _text(self, graphql_request: GraphQLRequest, visit: Visit) -> tuple[str, str | None]:
-        """The document's text and, where it is to be remembered, its hash."""
-        sha256_hash = named_hash(graphql_request.extensions)
-        text = graphql_request.query
-        if text is None and sha256_hash is None:
-            raise HttpError(400, "BAD_REQUEST", "query: Field required")
-        if self._trusted is not None:
-            return self._trusted.find(text, sha256_hash), None
-        if text is None:
-            assert sha256_hash is not None
-            organization_id = await _organization_id(visit)
-            return self._persisted.find(organization_id, sha256_hash), None
-        if sha256_hash is not None:
-            check_hash(text, sha256_hash)
-        return text, sha256_hash
-
-    async def _caller(self, request: Request[State], visit: Visit) -> Principal | AnalyticsError:
-        if "authorization" not in request.headers:
-            return Unauthenticated()
-        try:
-            principal = await visit.identify()
-        except (Unauthenticated, Unavailable) as error:
-            return error
-        request.state["record"].organization_id = principal.organization_id
-        return principal
-
-    async def _execute(
-        self,
-        document: DocumentNode,
-        graphql_request: GraphQLRequest,
-        context: Context,
-        middleware: MiddlewareManager | None,
-    ) -> ExecutionResult:
-        try:
-            result = execute(
-                schema._schema,  # noqa: SLF001
-                document,
-                context_value=context,
-                variable_values=graphql_request.variables,
-                operation_name=graphql_request.operation_name,
-                executor_class=schema.execution_context_class,
-                is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
-                hide_suggestions=self._is_private,
-                middleware=middleware,
-            )
-            return result if isinstance(result, ExecutionResult) else await result
-        except Exception as fault:
-            return ExecutionResult(None, [GraphQLError("", original_error=fault)])
-
-    def _presented(self, result: ExecutionResult) -> Answer:
-        if not result.errors:
-            return Answer({"data": result.data})
-        errors = presented(result.errors, at_most=self._limits.max_errors)
-        if result.data is not None:
-            return Answer({"data": result.data, "errors": errors})
-        if all(error.path is None for error in result.errors):  # execution never began
-            return Answer({"errors": errors}, 400)
-        cause = result.errors[0].original_error
-        expected = cause if isinstance(cause, AnalyticsError) else None
-        status = expected.http_status if expected else 500
-        return Answer({"data": None, "errors": errors}, status, expected)
-
 
 def _negotiate(request: Request[State], offered: list[str]) -> str:
     accept = request.headers.get("accept", "").strip() or "*/*"
@@ -233,20 +99,6 @@ def _negotiate(request: Request[State], offered: list[str]) -> str:
     if not best:
         raise HttpError(406, "NOT_ACCEPTABLE", f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
     return best
-
-
-def _refuse_unsafe_method(request: Request[State], operation: OperationDefinitionNode) -> None:
-    if request.method != "POST" and operation.operation is not OperationType.QUERY:
-        raise HttpError(
-            405, "METHOD_NOT_ALLOWED", "Only queries may be sent by GET.", {"Allow": "POST"}
-        )
-
-
-async def _organization_id(visit: Visit) -> int | None:
-    try:
-        return (await visit.identify()).organization_id
-    except Unauthenticated:
-        return None
 
 
 def _error(message: str, code: str) -> dict[str, Any]:

@@ -33,6 +33,26 @@ def test_it_lives_and_is_ready(client: TestClient) -> None:
         assert client.get(path).json() == {"status": "ok"}
 
 
+def test_asking_often_whether_it_is_ready_is_one_ping_at_a_time(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings = 0
+
+    async def slow_ping(_database: object) -> None:
+        nonlocal pings
+        pings += 1
+        await asyncio.sleep(0.3)
+
+    monkeypatch.setattr("health.ping", slow_ping)
+
+    async def crowd() -> list[int]:
+        asked = [asyncio.to_thread(client.get, "/readyz") for _ in range(20)]
+        return [response.status_code for response in await asyncio.gather(*asked)]
+
+    assert asyncio.run(crowd()) == [200] * 20
+    assert pings < 20 / 2
+
+
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     """What is tested here is the same on every database, or named by the test."""

@@ -129,6 +129,28 @@ def test_strangers_of_one_network_share_a_limit(service: Any) -> None:
     assert [ask(f"192.0.2.{number}, 203.0.113.99") for number in range(3)] == [401, 401, 429]
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"content": "{"},
+        {"json": {}},
+        {"json": {"extensions": {"persistedQuery": 1}}},
+        {"json": {"query": "{"}},
+    ],
+)
+def test_a_stranger_s_nonsense_counts_whatever_key_it_shows(service: Any, nonsense: Any) -> None:
+    client = service(stranger_requests_per_minute=25)
+    statuses = [
+        client.post(
+            "/graphql", headers={"Authorization": f"Bearer {number}", **STRICT}, **nonsense
+        ).status_code
+        for number in range(26)
+    ]
+
+    assert statuses[0] in (400, 415)
+    assert statuses[-1] == 429
+
+
 def test_a_valid_key_is_let_in_where_strangers_are_not(service: Any, tenant: Tenant) -> None:
     client = service(stranger_requests_per_minute=2)
     assert client.get(REST, headers=tenant.headers).status_code == 200
