@@ -5,6 +5,7 @@ Follows the GraphQL-over-HTTP specification (https://graphql.github.io/graphql-o
 happened, and ``application/json``, which answers 200 wherever there is a GraphQL response.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import mimeparse
@@ -80,25 +81,25 @@ class GraphQLEndpoint:
         return Response(orjson.dumps(answer.body), status, headers)
 
     def _media_type(self, request: Request[State]) -> str:
-        offered = [RESPONSE_TYPE, JSON_TYPE]
         is_page = request.method != "POST" and not {"query", "extensions"} & set(
             request.query_params
         )
-        if is_page and not self._is_private:
-            offered.insert(0, HTML_TYPE)
-        return _negotiate(request, offered)
+        accept = request.headers.get("accept", "").strip() or "*/*"
+        media_type = _best_match(accept, may_be_page=is_page and not self._is_private)
+        if media_type is None:
+            raise HttpError(406, "NOT_ACCEPTABLE", f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+        return media_type
 
 
-def _negotiate(request: Request[State], offered: list[str]) -> str:
-    accept = request.headers.get("accept", "").strip() or "*/*"
+@lru_cache(maxsize=64)
+def _best_match(accept: str, *, may_be_page: bool) -> str | None:
+    """The media type that an ``Accept`` header likes best; None where it likes none."""
+    # Of equally welcome types, the last one offered is the best match.
+    offered = [*([HTML_TYPE] if may_be_page else []), RESPONSE_TYPE, JSON_TYPE]
     try:
-        # Of equally welcome types, the last one offered is the best match.
-        best = str(mimeparse.best_match(offered, accept))
+        return str(mimeparse.best_match(offered, accept)) or None
     except mimeparse.MimeTypeParseException:
-        best = ""
-    if not best:
-        raise HttpError(406, "NOT_ACCEPTABLE", f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
-    return best
+        return None
 
 
 def _error(message: str, code: str) -> dict[str, Any]:

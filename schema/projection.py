@@ -6,23 +6,30 @@ fields of the list's items are bare attributes of rows, the list is made column 
 Whatever is unusual is left to graphql-core, so results, errors and their order stay its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
+from types import NoneType
 from typing import Any, NamedTuple
 
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     GraphQLField,
+    GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
-    Undefined,
+    GraphQLString,
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.pyutils import AwaitableOrValue, Path
+from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+UNUSUAL = (NoneType, UndefinedType, Exception)
+"""Types of values that need more than output coercion."""
 
 
 class Column(NamedTuple):
@@ -48,7 +55,9 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,  # noqa: ANN401
     ) -> AwaitableOrValue[list[Any]]:
         """Complete a list as one projection where that is sure to come to the same."""
-        if isinstance(result, tuple) and all(isinstance(row, tuple) for row in result):
+        if isinstance(result, tuple) and all(
+            issubclass(type_, tuple) for type_ in set(map(type, result))
+        ):
             columns = self._columns(return_type.of_type, field_details_list)
             if columns:
                 completed = project(result, columns)
@@ -85,17 +94,31 @@ def project(rows: tuple[Any, ...], columns: list[Column]) -> list[dict[str, Any]
     completed = []
     for column in columns:
         try:
-            values = [column.read(row) for row in rows]
-            if None in values or any(isinstance(value, Exception) for value in values):
-                return None
-            values = [column.serialize(value) for value in values]
+            values = list(map(column.read, rows))
+            if not _is_serialized(values, column.serialize):
+                if _has(values, UNUSUAL):
+                    return None
+                values = list(map(column.serialize, values))
+                if _has(values, UNUSUAL):
+                    return None
         except Exception:
-            return None
-        if None in values or Undefined in values:
             return None
         completed.append(values)
     names = [column.response_name for column in columns]
     return [dict(zip(names, values, strict=True)) for values in zip(*completed, strict=True)]
+
+
+def _has(values: Iterable[Any], types: tuple[type, ...]) -> bool:
+    """Whether any value is of one of these types."""
+    return any(issubclass(type_, types) for type_ in set(map(type, values)))
+
+
+def _is_serialized(values: list[Any], serialize: Callable[[Any], Any]) -> bool:
+    """Whether output coercion is sure to leave all values as they are."""
+    types = set(map(type, values))
+    if serialize == GraphQLInt.coerce_output_value and types == {int}:
+        return bool(min(values) >= GRAPHQL_MIN_INT and max(values) <= GRAPHQL_MAX_INT)
+    return serialize == GraphQLString.coerce_output_value and types == {str}
 
 
 def _is_bare(field: GraphQLField) -> bool:
