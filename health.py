@@ -9,9 +9,9 @@ from starlette.routing import Route
 from db.engine import Database, ping
 from db.errors import DatabaseUnavailable
 from db.rollup_upkeep import rollup_backlog
-from resolvers.sharing import SharedReads
 from schema.bearer import bearer_key
 from schema.rest import json_response
+from schema.sharing import SharedReads
 from schema.state import State
 from settings import Settings
 from telemetry.prometheus import CONTENT_TYPE, Telemetry

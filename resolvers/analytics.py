@@ -9,7 +9,6 @@ from resolvers.authenticate import Authenticator, Principal
 from resolvers.call_analytics import Selection, call_analytics
 from resolvers.rate_limits import RateLimiter, RateLimits
 from resolvers.report import Report
-from resolvers.sharing import SharedReads
 from resolvers.window import Period
 
 
@@ -31,7 +30,6 @@ class Analytics:
     ) -> None:
         self.address_limits = address_limits
         self._reader = FigureReader(database)
-        self._shared = SharedReads[tuple[Principal, Period, Selection, datetime], Report]()
         # Counters of their own, so that many addresses cannot push out those of keys.
         self._key_limiter = RateLimiter(rate_limit_storage)
         self._address_limiter = RateLimiter(rate_limit_storage)
@@ -58,14 +56,9 @@ class Analytics:
     async def report(
         self, principal: Principal, period: Period, selection: Selection, *, now: datetime
     ) -> Report:
-        """The selected figures of the principal's organization, from one statement.
-
-        Requests that ask the same within one instant of the clock may share that statement.
+        """The selected figures of the principal's organization; see ``call_analytics``.
 
         Raises:
             Unavailable: where the database cannot answer.
         """
-        return await self._shared.read(
-            (principal, period, selection, now),
-            lambda: call_analytics(principal, period, selection, now=now, reader=self._reader),
-        )
+        return await call_analytics(principal, period, selection, now=now, reader=self._reader)

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
 from schema.limits import Limits
@@ -88,7 +88,7 @@ def _query_parameters(request: Request[State]) -> dict[str, object]:
         text = parameters.get(name)
         if isinstance(text, str):
             try:
-                parameters[name] = orjson.loads(text)
-            except orjson.JSONDecodeError:
+                parameters[name] = from_json(text)
+            except ValueError:
                 raise HttpError(400, "BAD_REQUEST", f"{name}: must be a JSON object.") from None
     return parameters

@@ -1,5 +1,6 @@
 """GraphQL operations: from the document of a request to its answer."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from schema.persisted import (
     named_hash,
 )
 from schema.query import schema
+from schema.sharing import SharedReads
 from schema.state import State
 from schema.tracing import traced_operation
 
@@ -47,6 +49,8 @@ class Answer:
     """The status under ``application/graphql-response+json``."""
     error: AnalyticsError | None = None
     """What the status comes from."""
+    sources: tuple[str, ...] = ()
+    """What the figures were read from."""
 
 
 class Operations:
@@ -62,6 +66,7 @@ class Operations:
         self._is_private = is_private
         self._trusted = trusted
         self._persisted = PersistedQueries()
+        self._shared = SharedReads[Hashable, Answer]()
         self._prepare = document_preparer(
             schema._schema,  # noqa: SLF001
             limits=limits,
@@ -100,12 +105,14 @@ class Operations:
         if new_hash is not None and isinstance(context.caller, Principal):
             self._persisted.remember(context.caller.organization_id, new_hash, text)
         traces = request.state["traces"]
-        async with traced_operation(traces, document.ast, graphql_request.operation_name) as traced:
-            result = await self._execute(document.ast, graphql_request, context, traced)
-        answer = self._presented(result)
-        request.state["record"].sources = sources = tuple(sorted(context.sources))
-        if sources:
-            answer.body["extensions"] = {"sources": sources}
+        operation_name, variables = graphql_request.operation_name, graphql_request.variables
+        async with traced_operation(traces, document.ast, operation_name) as traced:
+            # All that an answer depends on; an error in place of a caller equals no other.
+            question = (context.caller, text, operation_name, repr(variables), context.now)
+            answer = await self._shared.read(
+                question, lambda: self._execute(document.ast, graphql_request, context, traced)
+            )
+        request.state["record"].sources = answer.sources
         return answer
 
     async def _text(self, graphql_request: GraphQLRequest, visit: Visit) -> tuple[str, str | None]:
@@ -140,7 +147,7 @@ class Operations:
         graphql_request: GraphQLRequest,
         context: Context,
         middleware: MiddlewareManager | None,
-    ) -> ExecutionResult:
+    ) -> Answer:
         try:
             result = execute(
                 schema._schema,  # noqa: SLF001
@@ -153,22 +160,25 @@ class Operations:
                 hide_suggestions=self._is_private,
                 middleware=middleware,
             )
-            return result if isinstance(result, ExecutionResult) else await result
+            if not isinstance(result, ExecutionResult):
+                result = await result
         except Exception as fault:
-            return ExecutionResult(None, [GraphQLError("", original_error=fault)])
+            result = ExecutionResult(None, [GraphQLError("", original_error=fault)])
+        return self._presented(result, tuple(sorted(context.sources)))
 
-    def _presented(self, result: ExecutionResult) -> Answer:
+    def _presented(self, result: ExecutionResult, sources: tuple[str, ...]) -> Answer:
+        extensions = {"extensions": {"sources": sources}} if sources else {}
         if not result.errors:
-            return Answer({"data": result.data})
+            return Answer({"data": result.data} | extensions, sources=sources)
         errors = presented(result.errors, at_most=self._limits.max_errors)
         if result.data is not None:
-            return Answer({"data": result.data, "errors": errors})
+            return Answer({"data": result.data, "errors": errors} | extensions, sources=sources)
         if all(error.path is None for error in result.errors):  # execution never began
             return Answer({"errors": errors}, 400)
         cause = result.errors[0].original_error
         expected = cause if isinstance(cause, AnalyticsError) else None
         status = expected.http_status if expected else 500
-        return Answer({"data": None, "errors": errors}, status, expected)
+        return Answer({"data": None, "errors": errors} | extensions, status, expected, sources)
 
 
 def _refuse_unsafe_method(request: Request[State], operation: OperationDefinitionNode) -> None:

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "resolvers": {"db"},
     "telemetry": set(),
     "schema": {"resolvers", "telemetry"},
-    "health": {"settings", "db", "resolvers", "schema", "telemetry"},
+    "health": {"settings", "db", "schema", "telemetry"},
     "server": {"settings", "db", "resolvers", "schema", "telemetry", "health"},
     "http_protocol": {"settings"},
     "cli": {"settings", "db", "resolvers", "schema", "telemetry", "server", "http_protocol"},

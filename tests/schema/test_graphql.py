@@ -89,7 +89,7 @@ def test_the_default_period_is_seven_days(ask: Ask, platform: Platform, tenant: 
             3,
         ),
         ("{ callAnalytics { totalCalls } callAnalytics { failedCalls } }", 1),
-        ("{ a: callAnalytics { totalCalls } b: callAnalytics { totalCalls } }", 1),
+        ("{ a: callAnalytics { totalCalls } b: callAnalytics { totalCalls } }", 2),
     ],
 )
 def test_each_field_runs_one_statement(ask: Ask, document: str, statements: int) -> None:

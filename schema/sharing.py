@@ -1,8 +1,8 @@
-"""One read for all who want the same at the same moment.
+"""One answer for all who ask the same at the same moment.
 
 A dashboard on many screens asks the same question many times at once. Those questions share one
-statement, and share it without anybody seeing less than if it had asked alone: a read is joined
-only until it begins, so every answer has a snapshot taken after its question came.
+answer, and share it without anybody seeing less than if it had asked alone: a read is joined only
+until it begins, so every answer has a snapshot taken after its question came.
 """
 
 import asyncio

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from resolvers.sharing import SharedReads
+from schema.sharing import SharedReads
 
 pytestmark = pytest.mark.anyio
 

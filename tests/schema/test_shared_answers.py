@@ -1,0 +1,128 @@
+"""Requests at the same moment: those that ask the same share an answer, and no others do."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import cycle
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from resolvers.call_analytics import call_analytics
+from server import create_app
+from settings import Settings
+from tests.platform import NOW, Platform
+from tests.tenants import Tenant, make_tenant
+
+REST = "/api/v1/calls/analytics"
+TWO_OPERATIONS = """
+    query Totals($period: Period) { callAnalytics(period: $period) { totalCalls } }
+    query Days($period: Period) {
+      callAnalytics(period: $period) { dailyStats { date total } }
+      limits { requestsPerMinute }
+    }
+"""
+
+Ask = Callable[[TestClient], Any]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The reads of figures that begin from now on; each takes so long that others may join."""
+    begun: list[object] = []
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        begun.append(arguments)
+        await asyncio.sleep(0.2)
+        awaitable: Awaitable[Any] = call_analytics(*arguments, **options)
+        return await awaitable
+
+    monkeypatch.setattr("resolvers.analytics.call_analytics", slowly)
+    return begun
+
+
+def _operation(
+    headers: dict[str, str], name: str, period: str, document: str = TWO_OPERATIONS
+) -> Ask:
+    body = {"query": document, "operationName": name, "variables": {"period": period}}
+    return lambda client: client.post("/graphql", json=body, headers=headers).json()
+
+
+def _rest(headers: dict[str, str], period: str) -> Ask:
+    return lambda client: client.get(f"{REST}?period={period}", headers=headers).json()
+
+
+def _at_once(client: TestClient, questions: list[Ask]) -> list[Any]:
+    with ThreadPoolExecutor(len(questions)) as crowd:
+        return list(crowd.map(lambda ask: ask(client), questions))
+
+
+def _everything(tenants: list[Tenant]) -> list[Ask]:
+    """Requests that differ in the key, path, document, operation or an argument alone."""
+    other_document = TWO_OPERATIONS.replace("totalCalls", "failedCalls")
+    return [
+        ask
+        for tenant in tenants
+        for graphql_period, rest_period in (("LAST_7_DAYS", "7d"), ("LAST_90_DAYS", "90d"))
+        for ask in (
+            _operation(tenant.headers, "Totals", graphql_period),
+            _operation(tenant.headers, "Totals", graphql_period, other_document),
+            _operation(tenant.headers, "Days", graphql_period),
+            _rest(tenant.headers, rest_period),
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", ["graphql", "rest"])
+def test_those_who_ask_the_same_share_an_answer(
+    client: TestClient, tenant: Tenant, reads: list[object], path: str
+) -> None:
+    ask = {
+        "graphql": _operation(tenant.headers, "Totals", "LAST_90_DAYS"),
+        "rest": _rest(tenant.headers, "90d"),
+    }[path]
+    alone = ask(client)
+    reads.clear()
+
+    assert _at_once(client, [ask] * 16) == [alone] * 16
+    assert len(reads) <= 16 / 2
+
+
+def test_those_who_ask_otherwise_do_not(
+    client: TestClient, platform: Platform, tenant: Tenant, reads: list[object]
+) -> None:
+    platform.add_calls([{"assistant_id": tenant.assistants[0]}])
+    other_key = platform.add_key(tenant.organization_id, rate_limit={"requests_per_minute": 500})
+    colleague = tenant._replace(headers={"Authorization": f"Bearer {other_key}"})
+    questions = _everything([tenant, colleague, make_tenant(platform)])
+    alone = [ask(client) for ask in questions]
+    reads.clear()
+
+    # Each three times: one that runs is not joined, so two must be waiting.
+    assert _at_once(client, questions * 3) == alone * 3
+    assert len(questions) <= len(reads) < len(questions) * 3
+
+
+@pytest.mark.usefixtures("reads")
+def test_those_who_ask_at_another_moment_do_not(platform: Platform, tenant: Tenant) -> None:
+    moments = [NOW - timedelta(days=days) for days in range(3)]
+    clock = cycle(moments)
+    settings = Settings.model_validate({"database_url": platform.url})
+    body = {"query": "{ callAnalytics { windowEnd totalCalls } }"}
+    with TestClient(create_app(settings, clock=lambda: next(clock))) as client:
+
+        def ask(_number: int) -> Any:
+            return client.post("/graphql", json=body, headers=tenant.headers).json()["data"]
+
+        with ThreadPoolExecutor(18) as crowd:
+            answers = [answer["callAnalytics"] for answer in crowd.map(ask, range(18))]
+
+    ends = Counter(answer["windowEnd"] for answer in answers)
+    assert ends == {moment.isoformat(): 6 for moment in moments}
+    for answer in answers:
+        now = datetime.fromisoformat(answer["windowEnd"])
+        expected = platform.expected(tenant.organization_id, "7d", now=now)
+        assert answer["totalCalls"] == expected["total_calls"]
