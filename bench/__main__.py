@@ -25,7 +25,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 HUGE = 10_000_000
 FULL = REQUESTS["full 90 days"]
 ROUNDS = 3
-"""How often a throughput is measured; the middle one counts."""
+"""How often a comparison is made where all is measured; the middle one counts."""
 
 # As PostgreSQL comes, but for a cache that holds the data, as a server's does.
 CONFIGURATION = """
@@ -83,52 +83,65 @@ def _measure(
     """All figures of one database; it comes without rollups."""
     result: dict[str, Any] = {"latency": {}}
     slow = seconds if size <= SIZES[1] else 2 * seconds
-
-    def latency(server: Server, who: str, length: float) -> None:
-        for name, request in REQUESTS.items():
-            if who == "plain baseline" and name == "totals only":
-                continue  # it has no notion of asking for less
-            check(server, request, keys.big)
-            run(server, request, keys.big, connections=1, seconds=1)
-            measured = run(server, request, keys.big, connections=1, seconds=length)
-            _note(result["latency"], who, name, measured)
-        measured = run(server, FULL, keys.small, connections=1, seconds=length)
-        _note(result["latency"], who, "small organization, full 90 days", measured)
-
-    with serving("us", url) as server:
-        latency(server, "without rollups", slow)
-    with serving("baseline", url) as server:
-        latency(server, "plain baseline", slow)
+    rounds = ROUNDS if everything else 1
+    with serving("us", url) as us:
+        result["latency"] |= _latency({"without rollups": (us, slow)}, keys, rounds=1)
     if everything:
         result["write"] = {"without": asyncio.run(_write_cost(url, "without"))._asdict()}
     asyncio.run(_enable(url))
-    with serving("us", url) as server:
-        latency(server, "with rollups", seconds)
+    with serving("us", url) as us, serving("baseline", url) as plain:
+        both = {"plain baseline": (plain, slow), "with rollups": (us, seconds)}
+        result["latency"] |= _latency(both, keys, rounds=rounds)
+        if everything:
+            result["throughput"] = _throughput(us, plain, keys, seconds)
     if everything:
-        result["throughput"] = _throughput(url, keys, seconds)
         result["hostile"] = _hostile(url, keys)._asdict()
         result["memory"] = _memory(url, keys)
         result["write"]["with"] = asyncio.run(_write_cost(url, "with"))._asdict()
     return result
 
 
-def _throughput(url: str, keys: Keys, seconds: float) -> dict[str, dict[str, Any]]:
+def _latency(
+    servers: dict[str, tuple[Server, float]], keys: Keys, *, rounds: int
+) -> dict[str, dict[str, Any]]:
+    """What one client waits for each server, which are measured in turn for so many seconds."""
+    questions = [(name, request, keys.big) for name, request in REQUESTS.items()]
+    questions.append(("small organization, full 90 days", FULL, keys.small))
+    found: dict[str, dict[str, Any]] = {who: {} for who in servers}
+    for name, request, key in questions:
+        asked = {
+            who: server
+            for who, server in servers.items()
+            if (who, name) != ("plain baseline", "totals only")  # it cannot be asked for less
+        }
+        for server, _ in asked.values():
+            check(server, request, key)
+            run(server, request, key, connections=1, seconds=1)
+        loads: dict[str, list[Load]] = {who: [] for who in asked}
+        for _ in range(rounds):
+            for who, (server, seconds) in asked.items():
+                loads[who].append(run(server, request, key, connections=1, seconds=seconds))
+        for who, measured in loads.items():
+            _note(found, who, name, sorted(measured)[rounds // 2])
+    return found
+
+
+def _throughput(us: Server, plain: Server, keys: Keys, seconds: float) -> dict[str, dict[str, Any]]:
     """Requests per second of one worker, each compared with a bare route just before."""
     found: dict[str, dict[str, Any]] = {"with rollups": {}, "nothing shared": {}}
     # Only those who ask with the same key share answers.
     keys_of = {"with rollups": [keys.big], "nothing shared": keys.all_of_big}
-    with serving("us", url) as us, serving("baseline", url) as plain:
-        for name, request in REQUESTS.items():
-            rounds: dict[str, list[Throughput]] = {who: [] for who in found}
-            for _ in range(ROUNDS):
-                bare = run(plain, BARE, keys.big, connections=16, seconds=seconds).per_second
-                for who, some in keys_of.items():
-                    ours = run(us, request, *some, connections=16, seconds=seconds).per_second
-                    rounds[who].append(Throughput(100 * ours / bare, ours, bare))
-            for who, measured in rounds.items():
-                median = sorted(measured)[ROUNDS // 2]
-                found[who][name] = median._asdict()
-                print(f"{who:<16} {name:<34} {median}", flush=True)
+    for name, request in REQUESTS.items():
+        rounds: dict[str, list[Throughput]] = {who: [] for who in found}
+        for _ in range(ROUNDS):
+            bare = run(plain, BARE, keys.big, connections=16, seconds=seconds).per_second
+            for who, some in keys_of.items():
+                ours = run(us, request, *some, connections=16, seconds=seconds).per_second
+                rounds[who].append(Throughput(100 * ours / bare, ours, bare))
+        for who, measured in rounds.items():
+            median = sorted(measured)[ROUNDS // 2]
+            found[who][name] = median._asdict()
+            print(f"{who:<16} {name:<34} {median}", flush=True)
     return found
 
 

@@ -8,6 +8,10 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+CONTEXT = 4
+"""Where an event's arguments have the execution context; asking for it by name costs more than all
+else that is done here."""
+
 
 class Observer(Protocol):
     """Hears what an engine does, as it does it."""
@@ -24,28 +28,29 @@ class Observer(Protocol):
 def observe(engine: AsyncEngine, observer: Observer) -> None:
     """Let an observer hear of an engine from now on."""
 
-    @event.listens_for(engine.sync_engine, "before_cursor_execute", named=True)
-    def begin(context: Any, **_rest: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        context.began_at = perf_counter()
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def begin(*arguments: Any) -> None:
+        arguments[CONTEXT].began_at = perf_counter()
 
-    @event.listens_for(engine.sync_engine, "after_cursor_execute", named=True)
-    def end(context: Any, **_rest: Any) -> None:  # noqa: ANN401
-        observer.statement_ended(perf_counter() - context.began_at)
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def end(*arguments: Any) -> None:
+        observer.statement_ended(perf_counter() - arguments[CONTEXT].began_at)
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def fail(failure: ExceptionContext) -> None:
-        if hasattr(failure.execution_context, "began_at"):
-            end(failure.execution_context)
+        began_at = getattr(failure.execution_context, "began_at", None)
+        if began_at is not None:
+            observer.statement_ended(perf_counter() - began_at)
 
     # A connection that could not be made is checked in without having been checked out.
     in_use: set[ConnectionPoolEntry] = set()
 
-    @event.listens_for(engine.sync_engine, "checkout", named=True)
-    def take(connection_record: ConnectionPoolEntry, **_rest: Any) -> None:
+    @event.listens_for(engine.sync_engine, "checkout")
+    def take(_dbapi: object, connection_record: ConnectionPoolEntry, _proxy: object) -> None:
         in_use.add(connection_record)
         observer.connections_in_use(len(in_use))
 
-    @event.listens_for(engine.sync_engine, "checkin", named=True)
-    def give_back(connection_record: ConnectionPoolEntry, **_rest: Any) -> None:
+    @event.listens_for(engine.sync_engine, "checkin")
+    def give_back(_dbapi: object, connection_record: ConnectionPoolEntry) -> None:
         in_use.discard(connection_record)
         observer.connections_in_use(len(in_use))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby, starmap
+from operator import attrgetter
 
 from db.figure_reader import FigureReader
 from db.figures import Figures, Scope, Section, Wanted
@@ -37,6 +39,10 @@ PER_ASSISTANT: dict[str, frozenset[Measure]] = {
 """The measures behind each figure of an assistant; its place in the order needs its calls."""
 
 DEFAULT_ASSISTANTS = 10
+
+OF_A_DAY = attrgetter("day", "calls", "completed", "failed")
+OF_AN_ASSISTANT = attrgetter("assistant_id", "assistant_name", "calls", "duration")
+"""The columns of a row that make up a ``DailyStat`` and an ``AssistantStat``."""
 
 FROM_CALLS = ("calls",)
 FROM_ROLLUPS = ("calls", "rollups")
@@ -111,26 +117,21 @@ def _measures(
 
 
 def _with_figures(report: Report, figures: Figures) -> Report:
-    rows = figures.rows
-    days = tuple(
-        DailyStat(row.day, row.calls, row.completed, row.failed)
-        for row in rows
-        if row.section == Section.DAYS
-    )
-    assistants = tuple(
-        AssistantStat(row.assistant_id, row.assistant_name, row.calls, row.duration)
-        for row in rows
-        if row.section == Section.ASSISTANTS
-    )
+    sections = {
+        Section(number): tuple(rows)
+        for number, rows in groupby(figures.rows, attrgetter("section"))
+    }
     report = replace(
         report,
         sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS,
-        daily_stats=days,
-        top_assistants=assistants,
+        daily_stats=tuple(starmap(DailyStat, map(OF_A_DAY, sections.get(Section.DAYS, ())))),
+        top_assistants=tuple(
+            starmap(AssistantStat, map(OF_AN_ASSISTANT, sections.get(Section.ASSISTANTS, ())))
+        ),
     )
-    if not rows or rows[0].section != Section.TOTALS:
+    if Section.TOTALS not in sections:
         return report
-    totals = rows[0]
+    (totals,) = sections[Section.TOTALS]
     return replace(
         report,
         total_calls=totals.calls,

@@ -323,7 +323,8 @@ class Soak:
                     or expected != _figures(response.json(), is_rest=False)[0]
                 ):
                     self.wrong.append(f"afterwards: {response.status_code} {response.text[:200]}")
-                self.counts["right answers afterwards"] += 1
+                else:
+                    self.counts["right answers afterwards"] += 1
 
 
 def _figures(answer: Any, *, is_rest: bool) -> tuple[int, int, int]:
