@@ -81,9 +81,11 @@ _usual = st.builds(
     st.none() | st.integers(0, 9),
     st.text(max_size=3),
 )
-_odd_value: st.SearchStrategy[Any] = st.sampled_from(
-    [None, True, 2**31, float("nan"), float("inf"), 1.5, 2.0, "7", "x", b"x", [], ValueError("odd")]
-)
+ODD_VALUES: list[Any] = [
+    *(None, True, 2**31, -(2**31) - 1, float("nan"), float("inf"), 1.5, 2.0, "7", "x", b"x", []),
+    ValueError("odd"),
+]
+_odd_value = st.sampled_from(ODD_VALUES)
 _odd = st.builds(Row, *[_odd_value] * 6)
 _rows = st.lists(_usual, max_size=5).map(tuple) | st.lists(
     _usual | _odd | st.none() | st.just(ValueError("an item")), max_size=4
@@ -151,6 +153,18 @@ def test_any_selection_of_any_rows_comes_to_the_same(
     event("projected" if projected else "left to graphql-core")
 
     assert shorter == _execute(document, source, PLAIN)
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=repr)
+@pytest.mark.parametrize("column", Row._fields)
+def test_one_odd_value_comes_to_the_same(column: str, value: Any) -> None:
+    usual = Row(1, 2.0, "a", dt.date(2026, 3, 10), None, "t")
+    odd = usual._replace(**{column: value})
+    document = parse(f"{{ items {{ {column} }} }}")
+
+    for rows in ((odd,), (usual, odd), (odd, usual), (odd, odd)):
+        source = Query(items=rows, maybe_items=rows)  # type: ignore[arg-type]
+        assert _execute(document, source, ProjectingExecutor) == _execute(document, source, PLAIN)
 
 
 def test_the_product_s_lists_are_projected(monkeypatch: pytest.MonkeyPatch) -> None:
