@@ -45,8 +45,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Starlette:
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    may_use_rollups: bool = True,
+) -> Starlette:
     """The service as an ASGI application; the database is opened when the server starts.
+
+    Where it may not use rollups, every answer is read from the calls.
 
     Raises:
         OperatorError: where the database's address makes no sense.
@@ -77,6 +84,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             ),
             address_limits=RateLimits(settings.stranger_requests_per_minute or None),
             rate_limit_storage=settings.rate_limit_storage,
+            may_use_rollups=may_use_rollups,
         )
         with _traces(settings, database) as traces:
             async with _compacting(url, settings):

@@ -15,11 +15,13 @@ class FigureReader:
 
     It remembers whether rollups were ready when it last looked. Nothing that is remembered can
     make an answer wrong: the statement that reads rollups tells, in its own snapshot, whether they
-    are ready, and where they are not, or have gone, the calls are read instead.
+    are ready, and where they are not, or have gone, the calls are read instead. A reader that may
+    not use rollups always reads the calls.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, may_use_rollups: bool = True) -> None:
         self._database = database
+        self._may_use_rollups = may_use_rollups
         self._use_rollups = False
         self._look_again_at = 0.0
 
@@ -32,9 +34,13 @@ class FigureReader:
         try:
             return await self._read(scope, wanted, assistant_limit)
         except DatabaseChanged:
-            self._look_again_at = 0.0
             self._use_rollups = False
+            self.look_again()
             return await self._read(scope, wanted, assistant_limit)
+
+    def look_again(self) -> None:
+        """Where rollups were not ready, look at the next read whether they are, and not later."""
+        self._look_again_at = 0.0
 
     async def _read(self, scope: Scope, wanted: Wanted, assistant_limit: int) -> Figures:
         await self._look()
@@ -47,7 +53,7 @@ class FigureReader:
         )
 
     async def _look(self) -> None:
-        if self._use_rollups or monotonic() < self._look_again_at:
+        if not self._may_use_rollups or self._use_rollups or monotonic() < self._look_again_at:
             return
         try:
             self._use_rollups = await rollup_state(self._database) is RollupState.READY

@@ -27,9 +27,10 @@ class Analytics:
         key_limits: RateLimits,
         address_limits: RateLimits,
         rate_limit_storage: str,
+        may_use_rollups: bool,
     ) -> None:
         self.address_limits = address_limits
-        self._reader = FigureReader(database)
+        self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
         # Counters of their own, so that many addresses cannot push out those of keys.
         self._key_limiter = RateLimiter(rate_limit_storage)
         self._address_limiter = RateLimiter(rate_limit_storage)

@@ -31,7 +31,7 @@ from schema.persisted import (
     check_hash,
     named_hash,
 )
-from schema.query import schema
+from schema.query import core_schema, schema
 from schema.sharing import SharedReads
 from schema.state import State
 from schema.tracing import traced_operation
@@ -68,7 +68,7 @@ class Operations:
         self._persisted = PersistedQueries()
         self._shared = SharedReads[Hashable, Answer]()
         self._prepare = document_preparer(
-            schema._schema,  # noqa: SLF001
+            core_schema,
             limits=limits,
             is_private=is_private,
         )
@@ -150,7 +150,7 @@ class Operations:
     ) -> Answer:
         try:
             result = execute(
-                schema._schema,  # noqa: SLF001
+                core_schema,
                 document,
                 context_value=context,
                 variable_values=graphql_request.variables,

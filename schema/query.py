@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import strawberry
+from graphql import GraphQLSchema
 
 from resolvers.report import Report
 from resolvers.window import Period
@@ -57,3 +58,6 @@ class Query:
 
 
 schema = strawberry.Schema(Query, execution_context_class=ProjectingExecutor)
+
+core_schema: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+"""The same, as graphql-core knows it."""

@@ -29,8 +29,7 @@ class Platform:
         self.writer = create_engine(parse_database_url(url), read_only=False)
         self.reader = create_engine(parse_database_url(url), read_only=True)
         self.figures = FigureReader(self.reader)
-        self.raw_figures = FigureReader(self.reader)
-        self.raw_figures._look_again_at = float("inf")  # it never learns of rollups
+        self.raw_figures = FigureReader(self.reader, may_use_rollups=False)
         self.assistants: list[oracle.Row] = []
         self.calls: list[oracle.Row] = []
         self._ids = iter(range(1_000_001, 2_000_000))  # far from where sequences begin
@@ -38,6 +37,10 @@ class Platform:
     def run(self, work: Any) -> Any:
         """Await something, on the loop to which the test's own engines belong."""
         return self._runner.run(work)
+
+    def next_id(self) -> int:
+        """An id that no row has yet."""
+        return next(self._ids)
 
     def close(self) -> None:
         """Close the connections."""
@@ -52,7 +55,7 @@ class Platform:
 
     def add_organization(self, slug: str | None = None, *, is_active: bool = True) -> int:
         """An organization with one user; returns its id, which is its user's id too."""
-        number = next(self._ids)
+        number = self.next_id()
         slug = slug or f"organization-{number}"
         self.insert(Organization, id=number, name=slug.title(), slug=slug, is_active=is_active)
         self.insert(
@@ -68,7 +71,7 @@ class Platform:
 
     def add_assistant(self, organization_id: int, name: str | None = None, **columns: Any) -> int:
         """An assistant of an organization; returns its id."""
-        number = columns.setdefault("id", next(self._ids))
+        number = columns.setdefault("id", self.next_id())
         row = {"organization_id": organization_id, "user_id": organization_id} | columns
         row["name"] = name or f"Assistant {number}"
         self.insert(Assistant, **row)
@@ -77,21 +80,21 @@ class Platform:
 
     def add_calls(self, calls: Sequence[oracle.Row]) -> None:
         """Calls; what a row leaves out is filled in."""
-        rows = [call_row(next(self._ids), **call) for call in calls]
+        rows = [call_row(self.next_id(), **call) for call in calls]
         self.calls += rows
         if rows:
-            self.run(self._execute(insert(Call), rows))
+            self.run(self.execute(insert(Call), rows))
 
     def replace_calls(self, rows: list[oracle.Row]) -> None:
         """Delete all calls and insert these whole rows, in their order, under new ids."""
-        self.run(self._execute(delete(Call)))
-        self.calls = [row | {"id": next(self._ids)} for row in rows]
+        self.run(self.execute(delete(Call)))
+        self.calls = [row | {"id": self.next_id()} for row in rows]
         if rows:
-            self.run(self._execute(insert(Call), self.calls))
+            self.run(self.execute(insert(Call), self.calls))
 
     def insert(self, model: type[Base], **row: Any) -> None:
         """One row of any table."""
-        self.run(self._execute(insert(model), [row]))
+        self.run(self.execute(insert(model), [row]))
 
     def expected(
         self, organization_id: int, period: str, *, now: datetime = NOW, limit: int = 10
@@ -106,7 +109,8 @@ class Platform:
             limit,
         )
 
-    async def _execute(self, statement: Any, rows: list[oracle.Row] | None = None) -> None:
+    async def execute(self, statement: Any, rows: list[oracle.Row] | None = None) -> None:
+        """Run one statement, in a transaction of its own."""
         async with transaction(self.writer) as connection:
             await connection.execute(statement, rows)
 

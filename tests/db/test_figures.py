@@ -101,7 +101,7 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
                 series=f"SELECT {number} AS n",
                 started_at=STARTED_AT[platform.reader.dialect.name],
             )
-            await platform._execute(text(sql.replace(":", "\\:")))
+            await platform.execute(text(sql.replace(":", "\\:")))
 
     async def read_while_writing() -> list[Figures]:
         writing = asyncio.create_task(write())
@@ -131,7 +131,7 @@ def _add_bulk(platform: Platform, assistant: int, count: int) -> None:
         series=SERIES[dialect].format(count=count),
         started_at=STARTED_AT[dialect],
     )
-    platform.run(platform._execute(text(sql.replace(":", "\\:"))))
+    platform.run(platform.execute(text(sql.replace(":", "\\:"))))
 
 
 async def _analyze(platform: Platform) -> None:

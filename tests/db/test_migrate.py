@@ -79,7 +79,7 @@ def test_a_database_that_is_not_ours_is_not_changed(
     platform: Platform, change: str, state: DatabaseState
 ) -> None:
     for statement in change.split("; "):
-        platform.run(platform._execute(text(statement)))
+        platform.run(platform.execute(text(statement)))
 
     assert _in_transaction(platform, database_state) is state
     with pytest.raises(OperatorError):

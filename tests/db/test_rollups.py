@@ -87,7 +87,7 @@ class RollupMachine(RuleBasedStateMachine):
 
     @rule(calls=_new_calls)
     def bulk_load(self, calls: list[Any]) -> None:
-        rows = [call_row(next(self.platform._ids), **self._row(call)) for call in calls]
+        rows = [call_row(self.platform.next_id(), **self._row(call)) for call in calls]
         columns = Call.__table__.columns.keys()
         self.platform.run(
             _bulk_load(self.platform, [[row[name] for name in columns] for row in rows])
@@ -96,7 +96,7 @@ class RollupMachine(RuleBasedStateMachine):
 
     @rule(calls=_new_calls)
     def insert_and_roll_back(self, calls: list[Any]) -> None:
-        rows = [call_row(next(self.platform._ids), **self._row(call)) for call in calls]
+        rows = [call_row(self.platform.next_id(), **self._row(call)) for call in calls]
         self.platform.run(_roll_back(self.platform, rows))
 
     @rule(which=_which, status=_statuses)
@@ -122,7 +122,7 @@ class RollupMachine(RuleBasedStateMachine):
     @rule(status=_statuses, started_at=_moments)
     def update_all(self, status: str, started_at: datetime | None) -> None:
         changes = {"status": status, "started_at": started_at}
-        self.platform.run(self.platform._execute(update(Call).values(changes)))
+        self.platform.run(self.platform.execute(update(Call).values(changes)))
         for call in self.platform.calls:
             call.update(changes)
 
@@ -130,14 +130,14 @@ class RollupMachine(RuleBasedStateMachine):
     def delete(self, which: int) -> None:
         if self.platform.calls:
             gone = self.platform.calls.pop(which % len(self.platform.calls))
-            self.platform.run(self.platform._execute(delete(Call).where(Call.id == gone["id"])))
+            self.platform.run(self.platform.execute(delete(Call).where(Call.id == gone["id"])))
 
     @precondition(lambda self: len(self.platform.calls) > 8)
     @rule()
     def empty(self) -> None:
         verb = {"sqlite": "DELETE FROM calls", "postgresql": "TRUNCATE calls"}
         statement = text(verb[self.platform.reader.dialect.name])
-        self.platform.run(self.platform._execute(statement))
+        self.platform.run(self.platform.execute(statement))
         self.platform.calls.clear()
 
     @rule()
@@ -160,7 +160,7 @@ class RollupMachine(RuleBasedStateMachine):
     def look(self, minutes: int, fraction: int) -> None:
         """Compare the figures of windows whose edges fall anywhere."""
         now = NOW - timedelta(minutes=minutes, microseconds=fraction)
-        self.platform.figures._look_again_at = 0
+        self.platform.figures.look_again()
         for organization in self.organizations:
             figures = _assert_agreement(self.platform, organization, "7d", 7, now)
             assert figures.from_rollups is self.are_rolled_up
@@ -177,7 +177,7 @@ class RollupMachine(RuleBasedStateMachine):
         if self.platform.calls:
             call = self.platform.calls[which % len(self.platform.calls)]
             statement = update(Call).where(Call.id == call["id"]).values(changes)
-            self.platform.run(self.platform._execute(statement))
+            self.platform.run(self.platform.execute(statement))
             call.update(changes)
 
 
@@ -218,7 +218,7 @@ def test_a_reader_follows_rollups_that_come_and_go(platform: Platform) -> None:
     sources = []
     for change in (_nothing, disable_rollups, _enable):
         platform.run(change(platform.writer))
-        platform.figures._look_again_at = 0
+        platform.figures.look_again()
         figures = platform.run(_read(platform, organization, NOW, 1, raw=False))
         sources.append(figures.from_rollups)
         _assert_agreement(platform, organization, "1d", 1, NOW)
@@ -230,7 +230,7 @@ def test_rollups_that_are_not_filled_are_not_read(platform: Platform) -> None:
     organization = _with_calls(platform)
     assert platform.run(_read(platform, organization, NOW, 7, raw=False)).from_rollups
     for statement in ("UPDATE call_rollups_state SET is_ready = false", "DELETE FROM call_rollups"):
-        platform.run(platform._execute(text(statement)))
+        platform.run(platform.execute(text(statement)))
 
     figures = platform.run(_read(platform, organization, NOW, 7, raw=False))
 
@@ -242,8 +242,8 @@ def test_verify_finds_and_repairs_what_is_wrong(platform: Platform) -> None:
     organization = _with_calls(platform)
     assert _differences(platform) == []
 
-    platform.run(platform._execute(text("DELETE FROM call_rollups WHERE grain = 24")))
-    platform.run(platform._execute(text("UPDATE call_rollups SET calls = calls + 1")))
+    platform.run(platform.execute(text("DELETE FROM call_rollups WHERE grain = 24")))
+    platform.run(platform.execute(text("UPDATE call_rollups SET calls = calls + 1")))
     found = _differences(platform)
 
     assert {(difference.grain, difference.calls < 0) for difference in found} == {
@@ -260,11 +260,11 @@ def test_compaction_leaves_one_row_for_each_key(postgres_url: str, runner: async
     organization = _with_calls(platform)
     for call in platform.calls[::2]:
         platform.run(
-            platform._execute(update(Call).where(Call.id == call["id"]).values(status="failed"))
+            platform.execute(update(Call).where(Call.id == call["id"]).values(status="failed"))
         )
         call["status"] = "failed"
     gone = platform.calls.pop()
-    platform.run(platform._execute(delete(Call).where(Call.id == gone["id"])))
+    platform.run(platform.execute(delete(Call).where(Call.id == gone["id"])))
     waiting = platform.run(rollup_status(platform.writer)).waiting
 
     with pytest.MonkeyPatch.context() as patch:
@@ -301,10 +301,9 @@ def test_writers_need_no_privilege_on_rollups_and_readers_of_calls_may_read_them
     caller = Platform(postgres_url.replace("postgres@", "caller@"), runner)
     reader = Platform(postgres_url.replace("postgres@", "reader@"), runner)
 
-    caller._ids = platform._ids
-    caller.add_calls([{"assistant_id": platform.assistants[0]["id"]}])
-    platform.calls += caller.calls
-    caller.run(caller._execute(update(Call).values(status="failed")))
+    platform.calls.append(call_row(platform.next_id(), assistant_id=platform.assistants[0]["id"]))
+    caller.run(caller.execute(insert(Call), platform.calls[-1:]))
+    caller.run(caller.execute(update(Call).values(status="failed")))
     for call in platform.calls:
         call["status"] = "failed"
 
@@ -312,7 +311,7 @@ def test_writers_need_no_privilege_on_rollups_and_readers_of_calls_may_read_them
     assert figures.from_rollups
     assert figures.rows[0].failed == platform.expected(organization, "7d")["failed_calls"]
     with pytest.raises(DatabaseUnavailable, match="permission denied"):
-        caller.run(caller._execute(text("DELETE FROM call_rollups")))
+        caller.run(caller.execute(text("DELETE FROM call_rollups")))
     for opened in (caller, reader, platform):
         opened.close()
     cluster.execute("DROP OWNED BY caller, reader; DROP ROLE caller, reader", name)
@@ -390,7 +389,7 @@ def test_rollups_come_and_go_under_write_load(postgres_url: str, runner: asyncio
             assert not figures.from_rollups
             _assert_parts_agree(figures)
             await _enable(platform.writer)
-            platform.figures._look_again_at = 0
+            platform.figures.look_again()
             figures = await _read(platform, organization, NOW, 90, raw=False)
             assert figures.from_rollups
             _assert_parts_agree(figures)
@@ -530,7 +529,7 @@ def _with_calls(platform: Platform) -> int:
 def _row_of(platform: Platform, chance: random.Random) -> dict[str, Any]:
     """A random whole call of one of the platform's assistants."""
     return call_row(
-        next(platform._ids),
+        platform.next_id(),
         assistant_id=chance.choice(platform.assistants)["id"],
         status=chance.choice(["completed", "failed", "ongoing", "busy"]),
         duration=chance.choice([None, 0, 30, 600]),

@@ -35,7 +35,7 @@ def test_key_user_and_organization_must_be_active(platform: Platform, inactive: 
     authenticator = _authenticator(platform, cache_seconds=0)
     _organization(platform, authenticator, key)
 
-    platform.run(platform._execute(update(inactive).values(is_active=False)))
+    platform.run(platform.execute(update(inactive).values(is_active=False)))
 
     with pytest.raises(Unauthenticated):
         _organization(platform, authenticator, key)
@@ -49,7 +49,7 @@ def test_a_valid_key_is_remembered_for_the_time_that_is_set(
     monkeypatch.setattr("resolvers.authenticate.monotonic", lambda: now)
     authenticator = _authenticator(platform, cache_seconds=5)
     organization = _organization(platform, authenticator, key)
-    platform.run(platform._execute(update(UserApiKey).values(is_active=False)))
+    platform.run(platform.execute(update(UserApiKey).values(is_active=False)))
 
     now += 4.9
     with recorded_statements() as statements:
@@ -68,7 +68,7 @@ def test_an_unknown_key_is_not_remembered(platform: Platform) -> None:
     with pytest.raises(Unauthenticated):
         _organization(platform, authenticator, key)
 
-    platform.run(platform._execute(update(UserApiKey).values(is_active=True)))
+    platform.run(platform.execute(update(UserApiKey).values(is_active=True)))
 
     assert _organization(platform, authenticator, key) == organization
 

@@ -59,7 +59,7 @@ def test_a_key_may_ask_as_often_as_is_set(service: Any, tenant: Tenant) -> None:
 def test_a_key_s_own_limits_win(
     service: Any, platform: Platform, tenant: Tenant, column: Any, allowed: int
 ) -> None:
-    platform.run(platform._execute(update(UserApiKey).values(rate_limit=column)))
+    platform.run(platform.execute(update(UserApiKey).values(rate_limit=column)))
     client = service(requests_per_minute=3)
 
     statuses = [client.get(REST, headers=tenant.headers).status_code for _ in range(allowed + 1)]
@@ -170,7 +170,7 @@ def test_a_key_that_must_be_looked_up_again_is_let_in_until_it_is_revoked(
         client.get(REST)
 
     assert client.get(REST, headers=tenant.headers).status_code == 200
-    platform.run(platform._execute(update(UserApiKey).values(is_active=False)))
+    platform.run(platform.execute(update(UserApiKey).values(is_active=False)))
     with recorded_statements() as statements:
         statuses = [client.get(REST, headers=tenant.headers).status_code for _ in range(3)]
     assert statuses == [429] * 3
@@ -178,7 +178,7 @@ def test_a_key_that_must_be_looked_up_again_is_let_in_until_it_is_revoked(
 
 
 def test_what_a_client_may_ask_is_told(service: Any, platform: Platform, tenant: Tenant) -> None:
-    platform.run(platform._execute(update(UserApiKey).values(rate_limit={"requests_per_hour": 70})))
+    platform.run(platform.execute(update(UserApiKey).values(rate_limit={"requests_per_hour": 70})))
     client = service(requests_per_minute=50, stranger_requests_per_minute=9, max_depth=17)
     query = {
         "query": "{ limits { maxDepth maxAssistants requestsPerMinute requestsPerHour "

@@ -93,7 +93,7 @@ def test_a_revoked_key_is_refused_with_the_same_words(
     client = service(key_cache_seconds=0)
     assert client.get(PATH, headers=tenant.headers).status_code == 200
 
-    platform.run(platform._execute(update(UserApiKey).values(is_active=False)))
+    platform.run(platform.execute(update(UserApiKey).values(is_active=False)))
 
     response = client.get(PATH, headers=tenant.headers)
     assert (response.status_code, response.json()) == (401, UNAUTHENTICATED)
