@@ -1,12 +1,16 @@
 """What both endpoints do with every request: rates, crowds, time, caching, and browsers."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from db.figure_reader import FigureReader
+from db.figures import Figures
 from db.models import UserApiKey
 from tests.platform import Platform, recorded_statements
 from tests.tenants import Tenant
@@ -200,33 +204,56 @@ def test_what_a_client_may_ask_is_told(service: Any, platform: Platform, tenant:
     assert statements == []
 
 
+class HeldReads:
+    """Reads of figures that wait until they may go on."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        """Released once for each read that has begun."""
+        self.may_go_on = threading.Event()
+
+
 @pytest.fixture
-def slow_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers that take their time."""
+def held_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldReads]:
+    """Holds every read of figures."""
+    held = HeldReads()
+    read = FigureReader.read
 
-    async def wait(*_arguments: object, **_options: object) -> None:
-        await asyncio.sleep(0.3)
+    async def read_later(*arguments: Any, **options: Any) -> Figures:
+        held.begun.release()
+        while not held.may_go_on.is_set():  # noqa: ASYNC110 - it is set in another thread
+            await asyncio.sleep(0.01)
+        return await read(*arguments, **options)
 
-    monkeypatch.setattr("resolvers.analytics.call_analytics", wait)
+    monkeypatch.setattr(FigureReader, "read", read_later)
+    yield held
+    held.may_go_on.set()
 
 
-@pytest.mark.usefixtures("slow_report")
-def test_one_request_too_many_is_sent_away(service: Any, tenant: Tenant) -> None:
+def test_one_request_too_many_is_sent_away(
+    service: Any, platform: Platform, tenant: Tenant, held_reads: HeldReads
+) -> None:
     client = service(max_concurrent_requests=2)
+    periods = ("1d", "7d")
 
     async def ask(path: str) -> Any:
         return await asyncio.to_thread(client.get, path, headers={**tenant.headers, **STRICT})
 
     async def crowd() -> list[Any]:
-        running = [asyncio.create_task(ask(f"{REST}?period={p}")) for p in ("1d", "7d")]
-        await asyncio.sleep(0.1)
+        running = [asyncio.create_task(ask(f"{REST}?period={period}")) for period in periods]
+        for _ in running:
+            assert await asyncio.to_thread(held_reads.begun.acquire, timeout=60)
         refused = [await ask(REST), await ask("/graphql?query={__typename}")]
         lives = await ask("/healthz")
-        await asyncio.gather(*running)
-        return [*refused, lives, await ask("/graphql?query={__typename}")]
+        held_reads.may_go_on.set()
+        answers = await asyncio.gather(*running)
+        return [*refused, lives, await ask("/graphql?query={__typename}"), *answers]
 
-    rest, graphql, lives, later = asyncio.run(crowd())
+    rest, graphql, lives, later, *answers = asyncio.run(crowd())
 
+    assert [answer.json() for answer in answers] == [
+        platform.expected(tenant.organization_id, period) for period in periods
+    ]
     assert (rest.status_code, rest.headers["retry-after"]) == (503, "5")
     assert rest.json() == {"detail": "The service is busy; try again shortly."}
     assert (graphql.status_code, graphql.headers["retry-after"]) == (503, "5")
@@ -234,7 +261,7 @@ def test_one_request_too_many_is_sent_away(service: Any, tenant: Tenant) -> None
     assert (lives.status_code, later.status_code) == (200, 200)
 
 
-@pytest.mark.usefixtures("slow_report")
+@pytest.mark.usefixtures("held_reads")
 def test_a_request_that_takes_too_long_is_given_up(service: Any, tenant: Tenant) -> None:
     client = service(request_timeout_seconds=0.05)
 

@@ -16,7 +16,18 @@ from tests.serving import serving
 from tests.tenants import Tenant
 
 COMMAND = Path(sys.executable).with_name("schemathesis")
-UNLIMITED = {"requests_per_minute": 0, "stranger_requests_per_minute": 0}
+UNLIMITED = {
+    "requests_per_minute": 0,
+    "stranger_requests_per_minute": 0,
+    # What is generated is valid, but of any size; the limits have tests of their own.
+    "max_tokens": 100_000,
+    "max_depth": 1_000,
+    "max_fields": 100_000,
+    "max_repeated_fields": 100_000,
+    "max_aliases": 100_000,
+    "max_root_fields": 100_000,
+    "max_directives": 100_000,
+}
 OUT_OF_RANGE = "topAssistants: limit must be 1 to 100"
 
 
