@@ -55,6 +55,9 @@ from settings import PREFIX, Settings, SettingsError, load_settings
 from telemetry.logs import configure_logging
 from telemetry.prometheus import DIRECTORY_VARIABLE
 
+WORKER_PATIENCE_SECONDS = 120
+"""How long a worker may take to start, or not answer, before it is killed and replaced."""
+
 T = TypeVar("T")
 
 app = typer.Typer(
@@ -387,6 +390,8 @@ def _serve(
         timeout_graceful_shutdown=settings.shutdown_seconds,
         proxy_headers=False,
         server_header=False,
+        # On a busy machine a worker takes long to start; one that hangs is noticed later.
+        timeout_worker_healthcheck=WORKER_PATIENCE_SECONDS,
     )
 
 

@@ -1,18 +1,19 @@
 """The command, as its users run it: in a process of its own."""
 
 import json
+import os
 import re
 import socket
 import sqlite3
-import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.command import run, started
+from tests.command import WAIT_SECONDS, run, started, wait_until
 
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 CSV = """Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
@@ -69,26 +70,48 @@ def test_the_demo_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
                 assert found[0] in line
 
 
-def test_several_workers_serve(tmp_path: Path) -> None:
-    with started(tmp_path, "serve", WORKERS=2) as (base, _process):
+def test_workers_that_start_slowly_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than the five seconds after which uvicorn would kill them, again and again."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, time\n"
+        "if any('spawn_main' in argument for argument in sys.orig_argv):\n"
+        "    time.sleep(7)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with started(tmp_path, "serve", WORKERS=2) as (base, process):
         assert _get(f"{base}/readyz")[0] == 200
+        assert "died" not in (tmp_path / "log.txt").read_text()
+        assert process.poll() is None
 
 
 def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
-    with started(tmp_path, "serve") as (base, process):
+    telemetry = {"Authorization": "Bearer token"}
+    with started(tmp_path, "serve", TELEMETRY_TOKEN="token") as (base, process):
         host, port = base.removeprefix("http://").split(":")
+
+        def both_are_running() -> bool:
+            page = httpx2.get(f"{base}/metrics", headers=telemetry, timeout=WAIT_SECONDS).text
+            return "call_analytics_requests_running 2.0" in page
+
+        def nobody_else_is_let_in() -> bool:
+            try:
+                socket.create_connection((host, int(port)), timeout=1).close()
+            except OSError:
+                return True
+            return False
+
         body = json.dumps({"query": "{ __typename }"}).encode()
         head = (
             f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         ).encode()
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
+        with socket.create_connection((host, int(port)), timeout=WAIT_SECONDS) as connection:
             connection.sendall(head + body[:5])
-            time.sleep(0.3)
+            wait_until(both_are_running)
             process.terminate()
-            time.sleep(0.3)
-            with pytest.raises(OSError):
-                socket.create_connection((host, int(port)), timeout=1).close()
+            wait_until(nobody_else_is_let_in)
             connection.sendall(body[5:])
             answer = b"".join(iter(lambda: connection.recv(10_000), b""))
 
@@ -236,5 +259,5 @@ def test_demo_leaves_other_data_alone(tmp_path: Path) -> None:
 
 def _get(url: str, key: str = "") -> tuple[int, Any]:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as response:
         return response.status, json.load(response)

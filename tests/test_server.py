@@ -1,13 +1,13 @@
 """The composed server: what it does beside answering."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from db.rollup_upkeep import rollup_status
+from tests.command import wait_until
 from tests.platform import Platform
 
 
@@ -20,9 +20,7 @@ def test_the_server_compacts_rollups(
     assert platform.run(rollup_status(platform.writer)).waiting == 10
 
     service(database_url=postgres_url, compaction_seconds=0.05)
-    deadline = time.monotonic() + 30
-    while platform.run(rollup_status(platform.writer)).waiting and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: not platform.run(rollup_status(platform.writer)).waiting)
 
     assert platform.run(rollup_status(platform.writer))[1:] == (2, 0)
     platform.close()

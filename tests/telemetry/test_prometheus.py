@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from tests.command import started
+from tests.command import WAIT_SECONDS, started, wait_until
 from tests.platform import Platform
 from tests.tenants import Tenant
 
@@ -113,26 +111,19 @@ def test_processes_add_up_and_the_dead_are_forgotten(tmp_path: Path, sqlite_url:
     }
     with started(tmp_path, "serve", **settings) as (base, process):
         for _ in range(40):  # each on a connection of its own, so that both processes get some
-            httpx2.get(f"{base}/healthz")
+            httpx2.get(f"{base}/healthz", timeout=WAIT_SECONDS)
         address = urlsplit(base)
         with socket.create_connection((address.hostname, address.port)) as unfinished:
             unfinished.sendall(UNFINISHED)
-            _wait_until(lambda: _page(base)["requests_running", ()] == 2)
+            wait_until(lambda: _page(base)["requests_running", ()] == 2)
             port = unfinished.getsockname()[1]
             (busy,) = [pid for pid in _workers(process.pid) if port in _clients_of(pid)]
             os.kill(busy, signal.SIGKILL)
-        _wait_until(lambda: len(_workers(process.pid) - {busy}) == 2)
+        wait_until(lambda: len(_workers(process.pid) - {busy}) == 2)
         page = _page(base)
 
         assert page["requests_total", ("other", "200")] > 40
         assert page["requests_running", ()] == 1
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def _clients_of(process_id: int) -> set[int]:
@@ -150,4 +141,4 @@ def _workers(process_id: int) -> set[int]:
 
 
 def _page(base: str) -> Page:
-    return read(httpx2.get(f"{base}/metrics", headers=TOKEN).text)
+    return read(httpx2.get(f"{base}/metrics", headers=TOKEN, timeout=WAIT_SECONDS).text)
