@@ -1,0 +1,37 @@
+"""The command as a whole: its nouns, and how a mistake is told."""
+
+import sys
+
+import typer
+
+from cli.calls import import_file
+from cli.database import database_commands
+from cli.demo import demo
+from cli.keys import key_commands
+from cli.rollups import rollup_commands
+from cli.schema import schema
+from cli.serve import serve
+from db.errors import DatabaseError
+from settings import SettingsError
+
+app = typer.Typer(
+    help="Exact call analytics for voice-AI platforms, over GraphQL and REST.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.command()(demo)
+app.command("import")(import_file)
+app.add_typer(key_commands, name="keys")
+app.add_typer(database_commands, name="db")
+app.add_typer(rollup_commands, name="rollups")
+app.command()(schema)
+
+
+def run() -> None:
+    """Run the command; a mistake of its user is told in one line."""
+    try:
+        app()
+    except (DatabaseError, SettingsError) as error:
+        sys.exit(f"call-analytics: {error}")

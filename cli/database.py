@@ -1,0 +1,40 @@
+"""``call-analytics db``: the tables, and what an operator should know of them."""
+
+import typer
+
+from cli.with_database import with_database
+from db.check import Finding, check_database
+from db.engine import Database, connect, transaction
+from db.migrate import DatabaseState, upgrade
+from settings import load_settings
+
+database_commands = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+@database_commands.command("upgrade")
+def upgrade_database() -> None:
+    """Create the tables of a managed database, or bring them to this release's newest."""
+
+    async def run(database: Database) -> None:
+        async with transaction(database) as connection:
+            await upgrade(connection)
+
+    with_database(load_settings(), run)
+    typer.echo("The database is up to date.")
+
+
+@database_commands.command("check")
+def check() -> None:
+    """Tell what the database is, what is missing or slow in it, and what to do about it."""
+
+    async def run(database: Database) -> tuple[DatabaseState, list[Finding]]:
+        async with connect(database) as connection:
+            return await check_database(connection)
+
+    state, findings = with_database(load_settings(), run, read_only=True)
+    typer.echo(f"The database is {state.value}.")
+    for finding in findings:
+        typer.echo(f"- {finding.problem}. Remedy:\n  {finding.remedy}")
+    if findings:
+        raise typer.Exit(1)
+    typer.echo("Nothing is missing.")

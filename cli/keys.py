@@ -1,0 +1,62 @@
+"""``call-analytics keys``: API keys."""
+
+from typing import Annotated
+
+import typer
+
+from cli.organization import OrganizationOption, only_organization
+from cli.with_database import with_database
+from db.engine import Database, connect, transaction
+from db.keys import create_key, list_keys, revoke_key
+from db.migrate import require_managed
+from db.organizations import organization_slugs
+from settings import load_settings
+
+key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
+
+
+@key_commands.command("create")
+def create_api_key(
+    organization: OrganizationOption = None,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "api",
+) -> None:
+    """Make a key and print it: the only time that it is shown."""
+
+    async def run(database: Database) -> str:
+        async with transaction(database) as connection:
+            await require_managed(connection)
+            slug = organization or only_organization(await organization_slugs(connection))
+            return await create_key(connection, slug, name)
+
+    typer.echo(with_database(load_settings(), run))
+
+
+@key_commands.command("list")
+def list_api_keys() -> None:
+    """List all keys, by the beginning of each."""
+
+    async def run(database: Database) -> None:
+        async with connect(database) as connection:
+            for key in await list_keys(connection):
+                state = "active" if key.is_active else "revoked"
+                typer.echo(
+                    f"{key.key_id:>6}  {key.prefix:<16}  {state:<7}  "
+                    f"{key.organization_slug:<24}  {key.name}"
+                )
+
+    with_database(load_settings(), run)
+
+
+@key_commands.command("revoke")
+def revoke_api_key(
+    key_id: Annotated[int, typer.Argument(help="The key's number, from `keys list`.")],
+) -> None:
+    """Make a key invalid for good."""
+
+    async def run(database: Database) -> None:
+        async with transaction(database) as connection:
+            await require_managed(connection)
+            key = await revoke_key(connection, key_id)
+        typer.echo(f"Revoked {key.prefix} of {key.organization_slug}.")
+
+    with_database(load_settings(), run)

@@ -1,0 +1,92 @@
+"""``call-analytics rollups``: the sums that keep answers fast."""
+
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn
+
+from cli.progress import progress_bar
+from cli.with_database import with_database
+from db.engine import Database
+from db.errors import OperatorError
+from db.measures import Measure
+from db.rollup_upkeep import (
+    compact_rollups,
+    disable_rollups,
+    enable_rollups,
+    rollup_status,
+    verify_rollups,
+)
+from db.rollups import HOUR, Difference
+from settings import load_settings
+
+rollup_commands = typer.Typer(help="Rollups, which keep answers fast.", no_args_is_help=True)
+
+
+@rollup_commands.command("enable")
+def enable() -> None:
+    """Create and fill rollups, in a database that may go on being written meanwhile."""
+
+    async def run(database: Database) -> None:
+        with progress_bar(BarColumn(), MofNCompleteColumn()) as bar:
+            task = bar.add_task("fill")
+
+            def advance(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+                if bar.disable and done % 100 == 0:
+                    typer.echo(f"{done:,} of {total:,} assistants")
+
+            await enable_rollups(database, advance)
+
+    with_database(load_settings(), run)
+    typer.echo("Rollups are on.")
+
+
+@rollup_commands.command("disable")
+def disable() -> None:
+    """Remove every trace of the rollups; answers stay the same, and become slower."""
+    with_database(load_settings(), disable_rollups)
+    typer.echo("Rollups are off.")
+
+
+@rollup_commands.command("status")
+def status() -> None:
+    """Tell whether there are rollups, and how many rows."""
+    found = with_database(load_settings(), rollup_status)
+    typer.echo(
+        f"Rollups are {found.state.value}: {found.rows:,} rows, {found.waiting:,} to be merged."
+    )
+
+
+@rollup_commands.command("compact")
+def compact() -> None:
+    """Merge the rows that wait; the server does it by itself."""
+    typer.echo(f"{with_database(load_settings(), compact_rollups):,} rows merged.")
+
+
+@rollup_commands.command("verify")
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Make the rollups right.")] = False,
+) -> None:
+    """Compare every hour and day with its calls, and print those that differ."""
+    differences: list[Difference] = []
+
+    def note(difference: Difference) -> None:
+        differences.append(difference)
+        length = "hour" if difference.grain == HOUR else "day"
+        amounts = difference._asdict()
+        excess = ", ".join(f"{name} {amounts[name]:+d}" for name in Measure if amounts[name])
+        typer.echo(
+            f"assistant {difference.assistant_id}, {length} of {difference.bucket}: {excess}"
+        )
+
+    with_database(load_settings(), lambda database: verify_rollups(database, note, repair=repair))
+    if not differences:
+        typer.echo("Every hour and day is the sum of its calls.")
+    elif repair:
+        typer.echo(f"{len(differences):,} hours and days repaired.")
+    else:
+        raise OperatorError(
+            f"{len(differences):,} hours and days are not the sum of their calls; "
+            "mend them: call-analytics rollups verify --repair"
+        )

@@ -1,0 +1,74 @@
+"""``call-analytics serve``: the server."""
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+from typing import Annotated
+
+import typer
+
+from cli.with_database import with_database
+from db.errors import DatabaseUnavailable
+from db.migrate import prepare_to_serve
+from settings import Settings, load_settings
+from telemetry.logs import configure_logging
+
+WORKER_PATIENCE_SECONDS = 120
+"""How long a worker may take to start, or not answer, before it is killed and replaced."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
+) -> None:
+    """Serve the API. Options win over the settings."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    try:
+        state = with_database(settings, prepare_to_serve)
+    except DatabaseUnavailable as error:
+        logging.warning("%s; serving all the same, until it does", error)
+    else:
+        logging.info("the database is %s", state.value)
+    run_server(settings, host=host, port=port, workers=workers)
+
+
+def run_server(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+) -> None:
+    """Serve until told to stop; with several workers, each is a process of its own."""
+    # Slow to import, and of no use to the other commands.
+    import uvicorn  # noqa: PLC0415
+
+    from http_protocol import http_protocol  # noqa: PLC0415
+    from server import create_app  # noqa: PLC0415
+    from telemetry.prometheus import DIRECTORY_VARIABLE  # noqa: PLC0415
+
+    create_app(settings)  # a setting that makes no sense is told here, not by each process
+    workers = workers or settings.workers
+    if workers > 1:  # they keep their numbers where whichever is asked finds all of them
+        directory = tempfile.mkdtemp(prefix="call-analytics-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        os.environ[DIRECTORY_VARIABLE] = directory
+    uvicorn.run(
+        "server:app_from_environment",
+        factory=True,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        workers=workers,
+        log_config=None,  # its lines go where ours go; requests are logged by ours
+        access_log=False,
+        http=http_protocol(settings),
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        proxy_headers=False,
+        server_header=False,
+        # On a busy machine a worker takes long to start; one that hangs is noticed later.
+        timeout_worker_healthcheck=WORKER_PATIENCE_SECONDS,
+    )

@@ -1,0 +1,50 @@
+"""The configured database, for as long as a command needs it."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from db.engine import Database, DatabaseUrl, create_engine, parse_database_url
+from db.errors import OperatorError
+from settings import PREFIX, Settings, SettingsError
+
+T = TypeVar("T")
+
+
+def _database_url(settings: Settings) -> DatabaseUrl:
+    try:
+        return parse_database_url(settings.database_url)
+    except OperatorError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
+
+
+def with_database(
+    settings: Settings, work: Callable[[Database], Awaitable[T]], *, read_only: bool = False
+) -> T:
+    """Do work on the configured database, which is closed afterwards."""
+
+    async def run() -> T:
+        database = create_engine(
+            _database_url(settings),
+            read_only=read_only,
+            connect_timeout=settings.connect_timeout_seconds,
+        )
+        try:
+            return await work(database)
+        finally:
+            await database.dispose()
+            await asyncio.to_thread(_wait_for_connection_threads)
+
+    return asyncio.run(run())
+
+
+def _wait_for_connection_threads() -> None:
+    """Let SQLite's connection threads end while the event loop is still there.
+
+    One whose file could not be opened reports to the loop as it ends, and that it is closed is a
+    traceback on the operator's screen.
+    """
+    for thread in threading.enumerate():
+        if thread not in (threading.main_thread(), threading.current_thread()):
+            thread.join(timeout=5)
