@@ -11,10 +11,10 @@ CLIENTS := tests/clients
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.package-lock.json
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install demo test check audit bench soak clean
+.PHONY: help install demo test test-hard check audit bench soak clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Make .venv and fetch everything; nothing where it is all there
 
@@ -51,6 +51,9 @@ demo: $(INSTALLED) $(BUNDLE) ## Fill a demo database, print a key, and serve
 
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 2
+
+test-hard: install ## Run the tests again and again, with every core kept busy (over an hour)
+	$(BIN)/python -m tests.hard
 
 audit: install ## Audit a running server's GraphQL over HTTP: URL=... KEY=...
 	node $(CLIENTS)/audit.mjs $(URL) $(KEY)

@@ -22,6 +22,7 @@ CA2,Sales Rep,+15550001,completed,never,2026-03-03T12:00:00,
 """
 
 
+@pytest.mark.starts_server
 def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(CSV)
 
@@ -54,6 +55,7 @@ def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1] == "call-analytics: nothing was imported: 1 bad rows"
 
 
+@pytest.mark.starts_server
 def test_the_demo_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
     for _ in range(2):
         with started(tmp_path, "demo") as (base, _process):
@@ -70,6 +72,7 @@ def test_the_demo_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
                 assert found[0] in line
 
 
+@pytest.mark.starts_server
 def test_workers_that_start_slowly_are_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +89,7 @@ def test_workers_that_start_slowly_are_waited_for(
         assert process.poll() is None
 
 
+@pytest.mark.starts_server
 def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
     telemetry = {"Authorization": "Bearer token"}
     with started(tmp_path, "serve", TELEMETRY_TOKEN="token") as (base, process):

@@ -17,6 +17,8 @@ from tests.platform import Platform
 from tests.serving import serving
 from tests.tenants import Tenant
 
+pytestmark = pytest.mark.starts_server
+
 CLIENTS = Path(__file__).with_name("clients")
 AUDITS = 61
 TYPED = """query Typed($period: Period!) {

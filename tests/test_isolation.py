@@ -148,6 +148,7 @@ def world(platform: Platform, runner: asyncio.Runner) -> Iterator[World]:
     built.close()
 
 
+@pytest.mark.generates_documents
 @hypothesis_settings(max_examples=CROWDS)
 @given(questions=st.lists(_questions, min_size=CROWD, max_size=CROWD))
 def test_nobody_ever_sees_another_s_figures(world: World, questions: list[Question]) -> None:

@@ -239,6 +239,7 @@ HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", b"408"),
     ],
 )
+@pytest.mark.starts_server
 def test_a_slow_request_is_not_waited_for(
     hasty: tuple[str, int], sent: bytes, dripped: bytes, status: bytes
 ) -> None:
@@ -262,6 +263,7 @@ def test_a_slow_request_is_not_waited_for(
     assert answer.startswith(b"HTTP/1.1 " + status)
 
 
+@pytest.mark.starts_server
 def test_a_head_without_an_end_is_not_waited_for(database_url: str) -> None:
     with serving(database_url, head_timeout_seconds=3_600) as base:
         address = (urlsplit(base).hostname, urlsplit(base).port)
@@ -271,6 +273,7 @@ def test_a_head_without_an_end_is_not_waited_for(database_url: str) -> None:
             assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.starts_server
 def test_a_connection_that_is_kept_serves_the_next_request(hasty: tuple[str, int]) -> None:
     with socket.create_connection(hasty, timeout=10) as connection:
         for _ in range(3):
@@ -281,6 +284,7 @@ def test_a_connection_that_is_kept_serves_the_next_request(hasty: tuple[str, int
             time.sleep(0.3)  # longer than a head may take, but none has begun
 
 
+@pytest.mark.starts_server
 def test_of_two_lengths_none_is_believed(hasty: tuple[str, int]) -> None:
     """What a proxy takes for one request must not be two here."""
     smuggled = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -46,6 +46,7 @@ def chromium() -> str:
     raise AssertionError
 
 
+@pytest.mark.starts_server
 def test_the_explorer_answers_a_typed_query(
     chromium: str, database_url: str, platform: Platform, tenant: Tenant
 ) -> None:

@@ -235,6 +235,7 @@ def test_what_belongs_to_nobody_needs_no_key(client: TestClient) -> None:
     assert response.json() == {"data": {"__schema": {"queryType": {"name": "Query"}}}}
 
 
+@pytest.mark.generates_documents
 @given(data=st.data())
 @hypothesis_settings(max_examples=40)
 def test_any_selection_gets_the_oracle_s_figures(

@@ -127,6 +127,7 @@ def _selections(draw: st.DrawFn, depth: int = 2) -> str:
     return " ".join(fields)
 
 
+@pytest.mark.generates_documents
 @given(
     selection=_selections(),
     fragment=_selections(depth=0),

@@ -15,6 +15,8 @@ from schemathesis.core.result import Ok
 from tests.serving import serving
 from tests.tenants import Tenant
 
+pytestmark = [pytest.mark.starts_server, pytest.mark.generates_documents]
+
 COMMAND = Path(sys.executable).with_name("schemathesis")
 UNLIMITED = {
     "requests_per_minute": 0,

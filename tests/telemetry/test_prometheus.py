@@ -103,6 +103,7 @@ def test_no_label_is_a_client_s_to_choose(metered: TestClient, tenant: Tenant) -
     assert tenant.key not in text
 
 
+@pytest.mark.starts_server
 def test_processes_add_up_and_the_dead_are_forgotten(tmp_path: Path, sqlite_url: str) -> None:
     settings = {
         "DATABASE_URL": sqlite_url,
