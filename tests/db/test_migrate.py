@@ -11,7 +11,6 @@ from sqlalchemy import text
 from db.engine import create_engine, parse_database_url, transaction
 from db.errors import OperatorError
 from db.migrate import (
-    VERSION_TABLE,
     DatabaseState,
     database_state,
     prepare_to_serve,
@@ -19,6 +18,7 @@ from db.migrate import (
     upgrade,
 )
 from db.models import Base
+from db.ownership import VERSION_TABLE
 from tests.platform import Platform
 
 
