@@ -16,15 +16,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from db.engine import Database, DatabaseUrl, create_engine, parse_database_url
 from db.rollup_upkeep import compact_regularly
 from health import health_routes
+from resolvers.admission import MEMORY, Admission
 from resolvers.analytics import Analytics
-from resolvers.rate_limits import MEMORY, RateLimits
+from resolvers.rate_limits import RateLimits
 from schema.door import Door
 from schema.explorer import explorer_assets
 from schema.graphql_http import GraphQLEndpoint
@@ -74,7 +75,7 @@ def create_app(
             statement_timeout=settings.statement_timeout_seconds,
             observer=telemetry,
         )
-        analytics = Analytics(
+        admission = Admission(
             database,
             key_cache_seconds=settings.key_cache_seconds,
             key_limits=RateLimits(
@@ -82,19 +83,20 @@ def create_app(
                 settings.requests_per_hour or None,
                 settings.requests_per_day or None,
             ),
+            key_rate_limits=settings.key_rate_limits,
             address_limits=RateLimits(settings.stranger_requests_per_minute or None),
             rate_limit_storage=settings.rate_limit_storage,
-            may_use_rollups=may_use_rollups,
         )
         with _traces(settings, database) as traces:
             async with _compacting(url, settings):
                 yield {
-                    "analytics": analytics,
+                    "admission": admission,
+                    "analytics": Analytics(database, may_use_rollups=may_use_rollups),
                     "clock": clock,
                     "database": database,
                     "traces": traces,
                 }
-        await analytics.close()
+        await admission.close()
         await database.dispose()
 
     limits = limits_of(settings)
@@ -110,9 +112,8 @@ def create_app(
         routes=[
             Route("/graphql", graphql.respond, methods=["GET", "POST"]),
             Route("/api/v1/calls/analytics", RestEndpoint(door).respond, methods=["GET"]),
-            Route("/openapi.json", openapi_document, methods=["GET"]),
             *health_routes(settings, telemetry),
-            *([] if settings.production else [explorer_assets(), Route("/", to_explorer)]),
+            *([] if settings.production else _descriptions()),
         ],
         middleware=[
             *_proxy_middleware(settings),
@@ -199,6 +200,15 @@ async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[Non
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await writer.dispose()
+
+
+def _descriptions() -> list[BaseRoute]:
+    """What tells strangers what may be asked."""
+    return [
+        Route("/openapi.json", openapi_document, methods=["GET"]),
+        explorer_assets(),
+        Route("/", to_explorer),
+    ]
 
 
 async def to_explorer(_request: Request) -> Response:

@@ -101,10 +101,16 @@ class Settings(BaseSettings):
     )
     requests_per_hour: int = Field(default=0, ge=0, description="The same in an hour.")
     requests_per_day: int = Field(default=0, ge=0, description="The same in a day.")
+    key_rate_limits: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether a key's own `rate_limit` holds: `on`, `off`, or `auto`, which is on "
+        "in a database of the service's own and off in one that it is attached to.",
+    )
     stranger_requests_per_minute: int = Field(
         default=600,
         ge=0,
-        description="Requests without a valid key from one address; 0 is any number.",
+        description="Requests without a valid key from one address (of IPv6 from one /64, and 16 "
+        "times as many from one /48); 0 is any number.",
     )
     rate_limit_storage: str = Field(
         default="memory://",
@@ -126,7 +132,9 @@ class Settings(BaseSettings):
         default=0, ge=0, description="How long a client may keep an answer; 0 is not at all."
     )
     production: bool = Field(
-        default=False, description="No explorer, no introspection, no suggestions in errors."
+        default=False,
+        description="No explorer, no introspection, no `/openapi.json`, no suggestions in errors; "
+        "without a valid key, nothing but `UNAUTHENTICATED`.",
     )
     trusted_documents: str = Field(
         default="",

@@ -14,8 +14,8 @@ from db.dialects import backend_of
 from db.engine import Database, connect, transaction
 from db.errors import OperatorError
 from db.models import Base
+from db.ownership import VERSION_TABLE
 
-VERSION_TABLE = "call_analytics_version"
 NEWER_DATABASE = "the database is newer than this release; install the release that made it"
 
 

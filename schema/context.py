@@ -20,15 +20,10 @@ class Context:
     """The instant of the request, read once."""
     analytics: Analytics
     limits: Limits
+    rate_limits: RateLimits
+    """What whoever asks may ask for in a while."""
     sources: set[str] = field(default_factory=set)
     """What the answers were read from."""
-
-    @property
-    def rate_limits(self) -> RateLimits:
-        """What whoever asks may ask for in a while."""
-        if isinstance(self.caller, AnalyticsError):
-            return self.analytics.address_limits
-        return self.caller.rate_limits
 
     @property
     def principal(self) -> Principal:

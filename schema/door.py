@@ -33,14 +33,14 @@ class Door:
         self._inside = 0
 
     async def arrive(self, request: Request[State]) -> Visit:
-        """Who comes, as far as that is known without the database.
+        """Count a request, before anything else is done for it.
 
         Raises:
             RateLimited: where its key or address has no request left.
         """
         address = request.client.host if request.client else ""
-        analytics = request.state["analytics"]
-        return await analytics.arrive(bearer_key(request.headers), address)
+        admission = request.state["admission"]
+        return await admission.arrive(bearer_key(request.headers), address)
 
     @asynccontextmanager
     async def inside(self) -> AsyncIterator[None]:

@@ -20,10 +20,13 @@ from schema.graphql_request import JSON_TYPE, HttpError, read_request
 from schema.limits import Limits
 from schema.operations import Answer, Operations
 from schema.persisted import TrustedDocuments
+from schema.query_string import query_parameters
 from schema.state import State
 
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
+LONGEST_ACCEPT = 500
+"""Characters of the header; those of browsers have some 150."""
 
 
 class GraphQLEndpoint:
@@ -53,17 +56,13 @@ class GraphQLEndpoint:
         visit = None
         media_type = JSON_TYPE
         try:
+            visit = await self._door.arrive(request)
             media_type = self._media_type(request)
             if media_type == HTML_TYPE:
-                return explorer_page()
-            visit = await self._door.arrive(request)
-            try:
-                graphql_request = await read_request(request, self._limits)
-                async with self._door.inside():
-                    answer = await self._operations.answer(request, graphql_request, visit)
-            except HttpError:
-                await visit.turn_away(0)
-                raise
+                return explorer_page(self._door.headers(visit))
+            graphql_request = await read_request(request, self._limits)
+            async with self._door.inside():
+                answer = await self._operations.answer(request, graphql_request, visit)
             status = answer.status if media_type == RESPONSE_TYPE else 200
             headers = self._door.headers(visit, answer.error if status >= 400 else None)
         except HttpError as error:
@@ -81,10 +80,14 @@ class GraphQLEndpoint:
         return Response(orjson.dumps(answer.body), status, headers)
 
     def _media_type(self, request: Request[State]) -> str:
-        is_page = request.method != "POST" and not {"query", "extensions"} & set(
-            request.query_params
-        )
         accept = request.headers.get("accept", "").strip() or "*/*"
+        if len(accept) > LONGEST_ACCEPT:
+            raise HttpError(
+                406, "NOT_ACCEPTABLE", f"Accept is longer than {LONGEST_ACCEPT} characters."
+            )
+        is_page = request.method != "POST" and not {"query", "extensions"} & set(
+            query_parameters(request)
+        )
         media_type = _best_match(accept, may_be_page=is_page and not self._is_private)
         if media_type is None:
             raise HttpError(406, "NOT_ACCEPTABLE", f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
 from schema.limits import Limits
+from schema.query_string import query_parameters
 from schema.state import State
 
 JSON_TYPE = "application/json"
@@ -48,7 +49,7 @@ async def read_request(request: Request[State], limits: Limits) -> GraphQLReques
     try:
         if request.method == "POST":
             return GraphQLRequest.model_validate_json(await _json_body(request, limits))
-        return GraphQLRequest.model_validate(_query_parameters(request))
+        return GraphQLRequest.model_validate(_parameters(request))
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"]) or "body"
@@ -82,8 +83,8 @@ async def _json_body(request: Request[State], limits: Limits) -> bytes:
     return bytes(body)
 
 
-def _query_parameters(request: Request[State]) -> dict[str, object]:
-    parameters: dict[str, object] = dict(request.query_params)
+def _parameters(request: Request[State]) -> dict[str, object]:
+    parameters: dict[str, object] = dict(query_parameters(request))
     for name in ("variables", "extensions"):
         text = parameters.get(name)
         if isinstance(text, str):

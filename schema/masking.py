@@ -14,23 +14,27 @@ logger = logging.getLogger("call_analytics")
 
 
 def presented(
-    errors: Sequence[GraphQLError], *, at_most: int, code: str = "BAD_USER_INPUT"
+    errors: Sequence[GraphQLError], *, at_most: int, code: str, is_private: bool
 ) -> list[dict[str, Any]]:
     """The first errors of one response, each with a code in its extensions.
 
     ``code`` is that of an error which graphql-core itself found in the client's input. Whatever
     else is not an expected error is replaced, and logged under the id that the client gets.
+    Errors about a private schema suggest nothing of it.
     """
-    return [_presented(error, code) for error in errors[:at_most]]
+    return [_presented(error, code, is_private=is_private) for error in errors[:at_most]]
 
 
-def _presented(error: GraphQLError, code: str) -> dict[str, Any]:
+def _presented(error: GraphQLError, code: str, *, is_private: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {**error.formatted}
     cause = error.original_error
     if isinstance(cause, AnalyticsError):
         shown["extensions"] = {"code": cause.code}
     elif cause is None or isinstance(cause, GraphQLError):
         shown["extensions"] = {"code": code}
+        if is_private:
+            # Not every rule of graphql-core heeds its option hide_suggestions.
+            shown["message"] = error.message.partition(" Did you mean")[0]
     else:
         error_id = log_fault(cause)
         shown["message"] = f"Something went wrong on our side. Error id: {error_id}"

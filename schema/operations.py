@@ -1,6 +1,6 @@
 """GraphQL operations: from the document of a request to its answer."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,8 @@ class Answer:
 class Operations:
     """Runs the operations of GraphQL requests.
 
-    A private schema is told to nobody. Where there are trusted documents, no others run.
+    A private schema is told to nobody, and strangers get no document of it read. Where there are
+    trusted documents, no others run.
     """
 
     def __init__(
@@ -78,44 +79,53 @@ class Operations:
     ) -> Answer:
         """The answer to a request.
 
+        Who asks is found out before the document is read, so that who asks pays for reading it;
+        of a private schema, strangers are told nothing at all.
+
         Raises:
             HttpError: where there is no document, or its operation may not be sent this way.
             RateLimited: where whoever asks may ask no more.
-            Unavailable: where it cannot be known who asks for a persisted document.
         """
+        caller = await _caller(visit)
+        if isinstance(caller, Principal):
+            request.state["record"].organization_id = caller.organization_id
+        elif self._is_private:
+            return self._refused(caller)
         try:
-            text, new_hash = await self._text(graphql_request, visit)
+            text, new_hash = self._text(graphql_request, caller)
             document = self._prepare(text)
         except InvalidDocument as invalid:
             cost = 1 if isinstance(invalid, UnknownDocument) else REFUSED_DOCUMENT_COST
-            await visit.turn_away(cost - 1)
-            errors = presented(invalid.errors, at_most=self._limits.max_errors, code=invalid.code)
-            return Answer({"errors": errors}, 400)
+            await visit.spend(cost - 1)
+            return Answer({"errors": self._shown(invalid.errors, code=invalid.code)}, 400)
         operation = get_operation_ast(document.ast, graphql_request.operation_name)
         if operation is not None:
             _refuse_unsafe_method(request, operation)
             request.state["record"].operation = operation.name.value if operation.name else None
         await visit.spend(document.cost - 1)
         context = Context(
-            caller=await self._caller(request, visit),
+            caller=caller,
             now=request.state["clock"](),
             analytics=request.state["analytics"],
             limits=self._limits,
+            rate_limits=visit.rate_limits,
         )
-        if new_hash is not None and isinstance(context.caller, Principal):
-            self._persisted.remember(context.caller.organization_id, new_hash, text)
+        if new_hash is not None and isinstance(caller, Principal):
+            self._persisted.remember(caller.organization_id, new_hash, text)
         traces = request.state["traces"]
         operation_name, variables = graphql_request.operation_name, graphql_request.variables
         async with traced_operation(traces, document.ast, operation_name) as traced:
             # All that an answer depends on; an error in place of a caller equals no other.
-            question = (context.caller, text, operation_name, repr(variables), context.now)
+            question = (caller, text, operation_name, repr(variables), context.now)
             answer = await self._shared.read(
                 question, lambda: self._execute(document.ast, graphql_request, context, traced)
             )
         request.state["record"].sources = answer.sources
         return answer
 
-    async def _text(self, graphql_request: GraphQLRequest, visit: Visit) -> tuple[str, str | None]:
+    def _text(
+        self, graphql_request: GraphQLRequest, caller: Principal | AnalyticsError
+    ) -> tuple[str, str | None]:
         """The document's text and, where it is to be remembered, its hash."""
         sha256_hash = named_hash(graphql_request.extensions)
         text = graphql_request.query
@@ -125,21 +135,11 @@ class Operations:
             return self._trusted.find(text, sha256_hash), None
         if text is None:
             assert sha256_hash is not None
-            organization_id = await _organization_id(visit)
+            organization_id = caller.organization_id if isinstance(caller, Principal) else None
             return self._persisted.find(organization_id, sha256_hash), None
         if sha256_hash is not None:
             check_hash(text, sha256_hash)
         return text, sha256_hash
-
-    async def _caller(self, request: Request[State], visit: Visit) -> Principal | AnalyticsError:
-        if "authorization" not in request.headers:
-            return Unauthenticated()
-        try:
-            principal = await visit.identify()
-        except (Unauthenticated, Unavailable) as error:
-            return error
-        request.state["record"].organization_id = principal.organization_id
-        return principal
 
     async def _execute(
         self,
@@ -170,7 +170,7 @@ class Operations:
         extensions = {"extensions": {"sources": sources}} if sources else {}
         if not result.errors:
             return Answer({"data": result.data} | extensions, sources=sources)
-        errors = presented(result.errors, at_most=self._limits.max_errors)
+        errors = self._shown(result.errors)
         if result.data is not None:
             return Answer({"data": result.data, "errors": errors} | extensions, sources=sources)
         if all(error.path is None for error in result.errors):  # execution never began
@@ -180,6 +180,18 @@ class Operations:
         status = expected.http_status if expected else 500
         return Answer({"data": None, "errors": errors} | extensions, status, expected, sources)
 
+    def _refused(self, error: AnalyticsError) -> Answer:
+        """The answer to a request whose document is not looked at."""
+        shown = self._shown([GraphQLError(str(error), original_error=error)])
+        return Answer({"errors": shown}, error.http_status, error)
+
+    def _shown(
+        self, errors: Sequence[GraphQLError], *, code: str = "BAD_USER_INPUT"
+    ) -> list[dict[str, Any]]:
+        return presented(
+            errors, at_most=self._limits.max_errors, code=code, is_private=self._is_private
+        )
+
 
 def _refuse_unsafe_method(request: Request[State], operation: OperationDefinitionNode) -> None:
     if request.method != "POST" and operation.operation is not OperationType.QUERY:
@@ -188,8 +200,8 @@ def _refuse_unsafe_method(request: Request[State], operation: OperationDefinitio
         )
 
 
-async def _organization_id(visit: Visit) -> int | None:
+async def _caller(visit: Visit) -> Principal | AnalyticsError:
     try:
-        return (await visit.identify()).organization_id
-    except Unauthenticated:
-        return None
+        return await visit.identify()
+    except (Unauthenticated, Unavailable) as error:
+        return error

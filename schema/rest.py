@@ -18,6 +18,7 @@ from resolvers.errors import AnalyticsError, BadInput
 from resolvers.report import Report
 from resolvers.window import Period
 from schema.door import Door
+from schema.query_string import query_parameters
 from schema.sharing import SharedReads
 from schema.state import State
 
@@ -66,7 +67,7 @@ class RestEndpoint:
         now = request.state["clock"]()
         principal = await visit.identify()
         record.organization_id = principal.organization_id
-        text = request.query_params.get("period", DEFAULT_PERIOD)
+        text = query_parameters(request).get("period", DEFAULT_PERIOD)
         period = PERIODS.get(text)
         if period is None:
             record.codes.append(BadInput.code)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypedDict
 
+from resolvers.admission import Admission
 from resolvers.analytics import Analytics
 from telemetry.request_record import RequestRecord
 
@@ -11,6 +12,7 @@ from telemetry.request_record import RequestRecord
 class State(TypedDict):
     """The state of one request: what the server's lifespan yields, and the request's record."""
 
+    admission: Admission
     analytics: Analytics
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""

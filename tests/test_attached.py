@@ -78,6 +78,26 @@ def test_the_platform_s_keys_open_the_right_figures(platform: Platform, reader_u
     assert _contents(platform) == before
 
 
+@pytest.mark.parametrize(
+    ("key_rate_limits", "statuses"), [("auto", [200, 200]), ("on", [200, 429]), ("off", [200, 200])]
+)
+def test_the_limits_of_the_platform_s_keys_hold_only_if_that_is_set(
+    platform: Platform, reader_url: str, key_rate_limits: str, statuses: list[int]
+) -> None:
+    organization = platform.add_organization()
+    key = platform.add_key(organization, rate_limit={"requests_per_minute": 1})
+    settings = {"database_url": reader_url, "key_rate_limits": key_rate_limits}
+    app = create_app(Settings.model_validate(settings), clock=lambda: NOW)
+
+    with TestClient(app) as client:
+        answers = [
+            client.get("/api/v1/calls/analytics", headers={"Authorization": f"Bearer {key}"})
+            for _ in range(2)
+        ]
+
+    assert [answer.status_code for answer in answers] == statuses
+
+
 def test_it_is_served_as_attached(reader_url: str, runner: asyncio.Runner) -> None:
     async def prepare() -> DatabaseState:
         database = create_engine(parse_database_url(reader_url), read_only=True)

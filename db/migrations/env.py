@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from db.migrate import VERSION_TABLE
 from db.models import Base
+from db.ownership import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

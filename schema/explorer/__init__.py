@@ -27,11 +27,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-def explorer_page() -> Response:
+def explorer_page(headers: dict[str, str]) -> Response:
     """The page that browsers get; where the bundle is missing, one that says how to get it."""
     built = (BUNDLE / "explorer.js").exists()
     page = DIRECTORY / ("explorer.html" if built else "missing.html")
-    return FileResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+    return FileResponse(
+        page, headers=headers | {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    )
 
 
 def explorer_assets() -> BaseRoute:

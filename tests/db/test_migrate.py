@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.engine import create_engine, parse_database_url, transaction
 from db.errors import OperatorError
 from db.migrate import (
-    VERSION_TABLE,
     DatabaseState,
     database_state,
     prepare_to_serve,
@@ -20,6 +19,7 @@ from db.migrate import (
     upgrade,
 )
 from db.models import Base
+from db.ownership import VERSION_TABLE
 from tests.platform import Platform
 from tests.tenants import Tenant
 

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text, update
 from starlette.testclient import TestClient
 
+from db.models import UserApiKey
 from telemetry.logs import SafeFormatter
 from tests.hostile import DOCUMENTS
 from tests.platform import Platform, recorded_statements
@@ -37,9 +38,11 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_a_hostile_document_is_refused_before_any_sql(
-    client: TestClient, tenant: Tenant, name: str
+    service: Any, tenant: Tenant, name: str
 ) -> None:
     document, code = DOCUMENTS[name]
+    client = service(key_cache_seconds=60)
+    client.post("/graphql", json=FIGURES, headers=tenant.headers)  # the key is known from now on
     with recorded_statements() as statements:
         response = client.post(
             "/graphql", json={"query": document}, headers={**tenant.headers, **STRICT}
@@ -214,6 +217,110 @@ def test_hostile_documents_use_up_what_their_sender_may_ask(service: Any, tenant
     ]
 
     assert statuses == [400, 400, 429, 429, 429]
+
+
+@pytest.mark.parametrize("key_cache_seconds", [0, 60])
+def test_a_key_pays_for_hostile_documents_whether_it_is_remembered_or_not(
+    service: Any, platform: Platform, tenant: Tenant, key_cache_seconds: int
+) -> None:
+    platform.run(
+        platform.execute(update(UserApiKey).values(rate_limit={"requests_per_minute": 30}))
+    )
+    client = service(key_cache_seconds=key_cache_seconds)
+    client.post("/graphql", json=FIGURES, headers=tenant.headers)
+
+    assert _statuses(client, tenant.headers) == [400, 400, 429, 429]
+
+
+def test_a_revoked_key_pays_as_a_stranger(service: Any, platform: Platform, tenant: Tenant) -> None:
+    client = service(key_cache_seconds=0, stranger_requests_per_minute=22)
+    client.post("/graphql", json=FIGURES, headers=tenant.headers)  # one of the stranger's too
+    platform.run(platform.execute(update(UserApiKey).values(is_active=False)))
+
+    assert _statuses(client, tenant.headers) == [400, 400, 429, 429]
+
+
+def test_documents_are_bounded_while_no_key_can_be_looked_up(
+    service: Any, platform: Platform, tenant: Tenant
+) -> None:
+    client = service(key_cache_seconds=0, requests_per_minute=30, stranger_requests_per_minute=22)
+    client.post("/graphql", json=FIGURES, headers=tenant.headers)  # one of the stranger's too
+    platform.run(platform.execute(text("ALTER TABLE user_api_keys RENAME TO elsewhere")))
+
+    assert client.get(REST, headers=tenant.headers).status_code == 503
+    assert _statuses(client, tenant.headers) == [400, 400, 429, 429]
+    assert _statuses(client, {"Authorization": "Bearer burki_new"}) == [400, 400, 429, 429]
+
+
+def test_invented_keys_pay_for_hostile_documents_together(service: Any) -> None:
+    client = service(stranger_requests_per_minute=25)
+
+    statuses = [
+        _statuses(client, {"Authorization": f"Bearer burki_{number}"})[0] for number in range(2)
+    ]
+
+    assert statuses == [400, 429]
+
+
+ENDLESS = [
+    ("POST", {"headers": {"Accept": "text/html;q=1," * 4_000}}, 406, "NOT_ACCEPTABLE"),
+    ("GET", {"headers": {"Accept": "*/*;" * 15_000}}, 406, "NOT_ACCEPTABLE"),
+    ("GET", {"headers": {"Accept": "*" * 501}}, 406, "NOT_ACCEPTABLE"),
+    ("GET", {"params": "a=1&" * 15_000}, 422, "BAD_USER_INPUT"),
+]
+
+
+@pytest.mark.parametrize(("method", "sent", "status", "code"), ENDLESS)
+@pytest.mark.parametrize("with_key", [True, False])
+def test_what_has_no_end_is_counted_and_not_parsed(
+    service: Any,
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    sent: dict[str, Any],
+    status: int,
+    code: str,
+    with_key: bool,
+) -> None:
+    client = service(requests_per_minute=4, stranger_requests_per_minute=4, key_cache_seconds=60)
+    headers = {**sent.get("headers", {}), **(tenant.headers if with_key else {})}
+    client.get(REST, headers=tenant.headers if with_key else {})
+    monkeypatch.setattr("schema.graphql_http.mimeparse", None)
+    monkeypatch.setattr("starlette.requests.QueryParams", None)
+
+    answers = [client.request(method, "/graphql", **{**sent, "headers": headers}) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [status] * 3 + [429] * 2
+    assert answers[0].json()["errors"][0]["extensions"] == {"code": code}
+
+
+def test_a_query_string_without_an_end_is_not_parsed_for_rest_either(
+    client: TestClient, tenant: Tenant
+) -> None:
+    stranger = client.get(REST, params="a=1&" * 15_000)
+    known = client.get(REST, params="a=1&" * 15_000, headers=tenant.headers)
+
+    assert stranger.status_code == 401
+    assert known.status_code == 422
+    assert known.json() == {"detail": "The query string has more than 100 parameters."}
+    assert client.get(REST, params="a=1&" * 99, headers=tenant.headers).status_code == 200
+
+
+def test_a_key_without_an_end_is_none(client: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {'x' * 60_000}"}
+    with recorded_statements() as statements:
+        assert client.get(REST, headers=headers).status_code == 401
+
+    assert statements == []
+
+
+def _statuses(client: TestClient, headers: dict[str, str]) -> list[int]:
+    """How four requests are answered whose document cannot be run."""
+    bad = {"query": "{ a: b: c }"}
+    return [
+        client.post("/graphql", json=bad, headers={**headers, **STRICT}).status_code
+        for _ in range(4)
+    ]
 
 
 @pytest.fixture

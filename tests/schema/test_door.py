@@ -1,17 +1,20 @@
 """What both endpoints do with every request: rates, crowds, time, caching, and browsers."""
 
 import asyncio
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from starlette.testclient import TestClient
 
 from db.figure_reader import FigureReader
 from db.figures import Figures
 from db.models import UserApiKey
+from resolvers.counters import MemoryCounters
 from tests.platform import Platform, recorded_statements
 from tests.tenants import Tenant
 
@@ -71,6 +74,19 @@ def test_a_key_s_own_limits_win(
     assert statuses == [200] * allowed + [429]
 
 
+@pytest.mark.parametrize(
+    ("key_rate_limits", "statuses"), [("auto", [200, 429]), ("on", [200, 429]), ("off", [200, 200])]
+)
+def test_whether_a_key_s_own_limits_hold_is_set(
+    service: Any, platform: Platform, tenant: Tenant, key_rate_limits: str, statuses: list[int]
+) -> None:
+    column = {"requests_per_minute": 1}
+    platform.run(platform.execute(update(UserApiKey).values(rate_limit=column)))
+    client = service(key_rate_limits=key_rate_limits)
+
+    assert [client.get(REST, headers=tenant.headers).status_code for _ in range(2)] == statuses
+
+
 def test_one_key_does_not_use_up_another_s(
     service: Any, platform: Platform, tenant: Tenant
 ) -> None:
@@ -113,24 +129,89 @@ def test_every_answer_has_rate_limit_headers(client: TestClient, tenant: Tenant)
         client.post("/graphql", json={"query": "{"}, headers=tenant.headers),
         client.post("/graphql", content="{", headers=tenant.headers),
         client.get("/graphql", headers={"Accept": "application/json"}),
+        client.get("/graphql", headers={"Accept": "image/png"}),
+        client.get("/graphql", headers={"Accept": "text/html"}),
     ]
 
     assert all("ratelimit" in answer.headers for answer in answers)
     assert all("ratelimit-policy" in answer.headers for answer in answers)
 
 
-def test_strangers_of_one_network_share_a_limit(service: Any) -> None:
+def test_a_page_for_a_browser_counts_as_a_request(service: Any) -> None:
+    client = service(stranger_requests_per_minute=2)
+
+    statuses = [
+        client.get("/graphql", headers={"Accept": "text/html"}).status_code for _ in range(3)
+    ]
+
+    assert statuses == [200, 200, 429]
+
+
+@pytest.mark.parametrize("path", [REST, "/graphql?query={callAnalytics{id}}"])
+def test_a_plain_request_is_counted_once(
+    service: Any, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = service(key_cache_seconds=60)
+    client.get(path, headers=tenant.headers)  # of a key that is not known yet
+    costs: list[int] = []
+    spend = MemoryCounters.spend
+
+    def noting(counters: MemoryCounters, quotas: Any, cost: int) -> Any:
+        costs.append(cost)
+        return spend(counters, quotas, cost)
+
+    monkeypatch.setattr(MemoryCounters, "spend", noting)
+    for headers in (tenant.headers, {}):
+        client.get(path, headers=headers)
+
+    assert costs == [1, 1]
+
+
+@pytest.fixture
+def ask_from(service: Any) -> Callable[[str], int]:
+    """Asks as a stranger from an address, of which two requests are allowed; the status."""
     client = service(stranger_requests_per_minute=2, trusted_proxies="testclient")
 
     def ask(address: str) -> int:
         status: int = client.get(REST, headers={"X-Forwarded-For": address}).status_code
         return status
 
-    assert [ask(f"2001:db8::{number}") for number in range(3)] == [401, 401, 429]
-    assert [ask(f"198.51.100.{number}") for number in range(3)] == [401] * 3
-    assert [ask(f"::ffff:203.0.113.{number}") for number in range(3)] == [401] * 3
+    return ask
+
+
+def test_strangers_of_one_network_share_a_limit(ask_from: Callable[[str], int]) -> None:
+    assert [ask_from(f"2001:db8::{number}") for number in range(3)] == [401, 401, 429]
+    assert [ask_from(f"198.51.100.{number}") for number in range(3)] == [401] * 3
+    assert [ask_from(f"::ffff:203.0.113.{number}") for number in range(3)] == [401] * 3
     # What stands before the address that the proxy has seen is the client's own invention.
-    assert [ask(f"192.0.2.{number}, 203.0.113.99") for number in range(3)] == [401, 401, 429]
+    assert [ask_from(f"192.0.2.{number}, 203.0.113.99") for number in range(3)] == [401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["198.51.100.7", "::ffff:198.51.100.7", "198.051.100.007"],
+        ["198.51.100.7:4711", "198.51.100.7:4712", "[::FFFF:198.51.100.7]:443"],
+        ["2001:db8::a", "2001:0DB8:0:0::000b", "2001:db8::c%eth0"],
+        ["[2001:db8::a]:4711", "[2001:DB8::b]", "2001:db8::c"],
+        ["unknown", "_hidden", "198.51.100.7:port"],
+    ],
+)
+def test_an_address_has_one_limit_however_it_is_written(
+    ask_from: Callable[[str], int], written: list[str]
+) -> None:
+    assert [ask_from(address) for address in written] == [401, 401, 429]
+
+
+def test_many_networks_of_one_site_have_sixteen_times_the_limit(
+    ask_from: Callable[[str], int],
+) -> None:
+    for _ in range(5):  # what its subnet has not left is not taken from the site
+        ask_from("2001:db8:7:0::1")
+    statuses = [ask_from(f"2001:db8:7:{number:x}::1") for number in range(1, 40)]
+
+    assert statuses == [401] * 30 + [429] * 9
+    assert ask_from("2001:db8:8::1") == 401
 
 
 @pytest.mark.parametrize(
@@ -348,6 +429,71 @@ def test_other_sites_are_let_in_only_by_name(service: Any, tenant: Tenant) -> No
     assert "RateLimit" in answer.headers["access-control-expose-headers"]
 
 
+PRYING = [
+    {"query": "{ __typename }"},
+    {"query": "{ limits { maxDepth } }"},
+    {"query": "{ callAnalytics }"},
+    {"query": "{ callAnalytic }"},
+    {"query": "{ __schema { types { name } } }"},
+    {"query": "{ callAnalytics(period: LAST_2_DAYS) { totalCall } }"},
+    {"query": "query($p: Periods) { callAnalytics(period: $p) { id } }"},
+    {"query": "query($p: Period!) { callAnalytics(period: $p) { id } }", "variables": {"p": "x"}},
+    {"query": "mutation { __typename }"},
+    {"query": "{"},
+    {"query": "{ a" * 3_000},
+    {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
+    {"extensions": {"persistedQuery": 1}},
+    {},
+]
+
+
+@pytest.mark.parametrize("body", PRYING)
+@pytest.mark.parametrize("authorization", [None, "Bearer burki_unknown", "nonsense"])
+@pytest.mark.parametrize("trusting", [False, True])
+def test_in_production_strangers_are_told_nothing(
+    service: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    body: dict[str, Any],
+    authorization: str | None,
+    trusting: bool,
+) -> None:
+    trusted = tmp_path / "trusted.json"
+    trusted.write_text(json.dumps({"0" * 64: "{ __typename }"}))
+    client = service(production=True, trusted_documents=str(trusted) if trusting else "")
+    headers = {} if authorization is None else {"Authorization": authorization}
+    monkeypatch.setattr("schema.documents.parse", None)
+    monkeypatch.setattr("schema.documents.validate", None)
+
+    tolerant = client.post("/graphql", json=body, headers=headers)
+    strict = client.post("/graphql", json=body, headers={**headers, **STRICT})
+
+    assert (tolerant.status_code, strict.status_code) == (200, 401)
+    assert strict.headers["www-authenticate"] == "Bearer"
+    assert tolerant.json() == strict.json()
+    assert strict.json() == {
+        "errors": [
+            {
+                "message": "A valid API key is required: send it as 'Authorization: Bearer KEY'.",
+                "extensions": {"code": "UNAUTHENTICATED"},
+            }
+        ]
+    }
+
+
+def test_in_production_a_database_that_is_away_is_no_way_round_the_key(
+    service: Any, platform: Platform, tenant: Tenant
+) -> None:
+    client = service(production=True, key_cache_seconds=0)
+    platform.run(platform.execute(text("ALTER TABLE user_api_keys RENAME TO elsewhere")))
+    body = {"query": "{ callAnalytics }"}
+
+    answer = client.post("/graphql", json=body, headers={**tenant.headers, **STRICT})
+
+    assert answer.status_code == 503
+    assert [error["extensions"] for error in answer.json()["errors"]] == [{"code": "UNAVAILABLE"}]
+
+
 def test_in_production_the_schema_is_not_told(service: Any, tenant: Tenant) -> None:
     client = service(production=True)
 
@@ -357,10 +503,34 @@ def test_in_production_the_schema_is_not_told(service: Any, tenant: Tenant) -> N
 
     assert "introspection" in messages("{ __schema { types { name } } }")
     assert "introspection" in messages('{ __type(name: "Query") { name } }')
-    assert "Did you mean" not in messages("{ callAnalytics { totalCall } }")
-    variable = "query($p: Period!) { callAnalytics(period: $p) { id } }"
-    assert "Did you mean" not in messages(variable, {"p": "LAST_1_DAYS"})
     assert "totalCalls" in messages("{ callAnalytics { totalCalls } }")
     assert client.get("/graphql", headers={"Accept": "text/html"}).status_code == 406
-    assert client.get("/").status_code == 404
-    assert client.get("/graphql/explorer/page.css").status_code == 404
+    for path in ("/", "/openapi.json", "/graphql/explorer/page.css"):
+        assert client.get(path, headers=tenant.headers).status_code == 404
+
+
+SUGGESTIVE = [
+    ("{ callAnalytics }", None),
+    ("{ callAnalytics { totalCall } }", None),
+    ("{ callAnalytics { topAssistants(limits: 1) { calls } } }", None),
+    ("{ callAnalytics(period: LAST_1_DAYS) { id } }", None),
+    ("{ ... on Querys { __typename } }", None),
+    ("query($p: Periods) { callAnalytics(period: $p) { id } }", None),
+    ("query($p: Period!) { callAnalytics(period: $p) { id } }", {"p": "LAST_1_DAYS"}),
+]
+
+
+@pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)
+def test_in_production_nothing_is_suggested(
+    service: Any, tenant: Tenant, query: str, variables: Any
+) -> None:
+    body = {"query": query, "variables": variables}
+
+    def messages(*, production: bool) -> list[str]:
+        answer = service(production=production).post("/graphql", json=body, headers=tenant.headers)
+        return [error["message"] for error in answer.json()["errors"]]
+
+    told, kept = messages(production=False), messages(production=True)
+
+    assert any("Did you mean" in message for message in told)
+    assert kept == [message.partition(" Did you mean")[0] for message in told]
