@@ -1,5 +1,6 @@
 """The room's front door: what GraphQL and REST both ask."""
 
+import logging
 from datetime import datetime
 
 from db.engine import Database
@@ -7,9 +8,12 @@ from db.figure_reader import FigureReader
 from resolvers.admission import Admission, Visit
 from resolvers.authenticate import Authenticator, Principal
 from resolvers.call_analytics import Selection, call_analytics
+from resolvers.errors import AnalyticsError, Overloaded, Unavailable
 from resolvers.rate_limits import RateLimiter, RateLimits
 from resolvers.report import Report
 from resolvers.window import Period
+
+logger = logging.getLogger("call_analytics")
 
 
 class Analytics:
@@ -30,6 +34,7 @@ class Analytics:
         may_use_rollups: bool,
     ) -> None:
         self.address_limits = address_limits
+        self._database = database
         self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
         # Counters of their own, so that many addresses cannot push out those of keys.
         self._key_limiter = RateLimiter(rate_limit_storage)
@@ -53,6 +58,17 @@ class Analytics:
             RateLimited: where its key or address has no request left.
         """
         return await self._admission.arrive(key, address)
+
+    def given_up(self, seconds: float) -> AnalyticsError:
+        """What to tell a client whose request took so long; the log hears why, where that is known.
+
+        A request that is given up has left its connection. Where none is free all the same, it is
+        for others that it had to wait.
+        """
+        exhausted = self._database.is_exhausted()
+        reason = f": {exhausted}" if exhausted else ""
+        logger.warning("a request was given up after %g seconds%s", seconds, reason)
+        return Overloaded() if exhausted else Unavailable()
 
     async def report(
         self, principal: Principal, period: Period, selection: Selection, *, now: datetime

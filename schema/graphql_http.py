@@ -59,7 +59,7 @@ class GraphQLEndpoint:
             visit = await self._door.arrive(request)
             try:
                 graphql_request = await read_request(request, self._limits)
-                async with self._door.inside():
+                async with self._door.inside(request):
                     answer = await self._operations.answer(request, graphql_request, visit)
             except HttpError:
                 await visit.turn_away(0)
