@@ -2,12 +2,13 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import event, func, insert, select, text
 
 from db.dialects import BACKENDS
 from db.engine import (
@@ -356,3 +357,25 @@ def test_a_file_that_is_gone_is_unavailable_and_not_made_anew(
         return seen
 
     assert runner.run(lose_and_find()) == ["first", "found"]
+
+
+def test_a_file_that_goes_while_it_is_opened_is_not_made_anew(
+    tmp_path: Path, runner: asyncio.Runner
+) -> None:
+    path = tmp_path / "calls.db"
+    _database_file(path, "first")
+    database = create_engine(parse_database_url(f"sqlite:///{path}"), read_only=True)
+
+    @event.listens_for(database.sync_engine, "do_connect")
+    def lose(*_arguments: object) -> None:
+        path.unlink()
+
+    async def open_it() -> None:
+        with pytest.raises(DatabaseUnavailable, match="unable to open database file"):
+            await ping(database)
+        for thread in threading.enumerate():  # the driver's, which still reports to this loop
+            if "_connection_worker_thread" in thread.name:
+                await asyncio.to_thread(thread.join, 60)
+
+    runner.run(open_it())
+    assert not path.exists()
