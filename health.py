@@ -1,5 +1,6 @@
 """What an operator's programs ask the server: is it alive, is it ready, how is it doing."""
 
+import asyncio
 import secrets
 
 from starlette.requests import Request
@@ -7,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from db.engine import Database, ping
-from db.errors import DatabaseUnavailable
+from db.errors import DatabaseError
 from db.rollup_upkeep import rollup_backlog
 from schema.bearer import bearer_key
 from schema.rest import json_response
@@ -16,17 +17,22 @@ from schema.state import State
 from settings import Settings
 from telemetry.prometheus import CONTENT_TYPE, Telemetry
 
+BACKLOG_SECONDS = 2
+"""How long ``/metrics`` waits for the number of rollup rows; Prometheus waits 10 for the page."""
+
 
 class ServerState(State):
     """The state of every request, with what only these routes need."""
 
-    database: Database
+    operators_database: Database
 
 
 def health_routes(settings: Settings, telemetry: Telemetry) -> list[Route]:
     """``/healthz`` and ``/readyz``; ``/metrics`` too, where there is a token that opens it."""
     token = settings.telemetry_token.get_secret_value()
-    pings = SharedReads[str, None]()  # so that asking often takes no more than one connection
+    # So that asking often takes no more than one connection.
+    pings = SharedReads[str, None]()
+    backlogs = SharedReads[str, int]()
 
     async def alive(_request: Request[ServerState]) -> Response:
         """Whether the process lives."""
@@ -35,8 +41,8 @@ def health_routes(settings: Settings, telemetry: Telemetry) -> list[Route]:
     async def ready(request: Request[ServerState]) -> Response:
         """Whether requests can be answered."""
         try:
-            await pings.read("ping", lambda: ping(request.state["database"]))
-        except DatabaseUnavailable:
+            await pings.read("ping", lambda: ping(request.state["operators_database"]))
+        except DatabaseError:
             headers = {"Retry-After": str(settings.retry_after_seconds)}
             return json_response({"detail": "The database does not answer."}, 503, headers)
         return json_response({"status": "ok"})
@@ -48,9 +54,12 @@ def health_routes(settings: Settings, telemetry: Telemetry) -> list[Route]:
             headers = {"WWW-Authenticate": "Bearer"}
             return json_response({"detail": "The telemetry token is required."}, 401, headers)
         try:
-            backlog = await rollup_backlog(request.state["database"])
-        except DatabaseUnavailable:
-            backlog = None
+            async with asyncio.timeout(BACKLOG_SECONDS):
+                backlog = await backlogs.read(
+                    "backlog", lambda: rollup_backlog(request.state["operators_database"])
+                )
+        except (DatabaseError, TimeoutError):
+            backlog = None  # the page shows the last one that is known
         return Response(telemetry.page(rollup_backlog=backlog), media_type=CONTENT_TYPE)
 
     return [

@@ -40,6 +40,9 @@ from telemetry.logs import configure_logging
 from telemetry.prometheus import Telemetry
 from telemetry.requests import RequestTelemetry
 
+OPERATORS_CONNECTIONS = 2
+"""One for ``/readyz`` and one for ``/metrics``."""
+
 
 def utc_now() -> datetime:
     """The clock of a real server, in whole seconds: requests of one second have one window."""
@@ -67,14 +70,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
-        database = create_engine(
-            url,
-            read_only=True,
-            pool_size=settings.pool_size,
-            connect_timeout=settings.connect_timeout_seconds,
-            statement_timeout=settings.statement_timeout_seconds,
-            observer=telemetry,
-        )
+        database = _reader(url, settings, telemetry, pool_size=settings.pool_size)
+        # Of its own, so that readiness and telemetry are told while requests wait for connections.
+        operators_database = _reader(url, settings, telemetry, pool_size=OPERATORS_CONNECTIONS)
         admission = Admission(
             database,
             key_cache_seconds=settings.key_cache_seconds,
@@ -93,11 +91,12 @@ def create_app(
                     "admission": admission,
                     "analytics": Analytics(database, may_use_rollups=may_use_rollups),
                     "clock": clock,
-                    "database": database,
+                    "operators_database": operators_database,
                     "traces": traces,
                 }
         await admission.close()
         await database.dispose()
+        await operators_database.dispose()
 
     limits = limits_of(settings)
     door = Door(
@@ -127,6 +126,20 @@ def create_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _reader(
+    url: DatabaseUrl, settings: Settings, telemetry: Telemetry, *, pool_size: int
+) -> Database:
+    return create_engine(
+        url,
+        read_only=True,
+        pool_size=pool_size,
+        wait_timeout=settings.request_timeout_seconds,
+        connect_timeout=settings.connect_timeout_seconds,
+        statement_timeout=settings.statement_timeout_seconds,
+        observer=telemetry,
+    )
 
 
 def limits_of(settings: Settings) -> Limits:

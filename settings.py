@@ -34,10 +34,14 @@ class Settings(BaseSettings):
         default="info", description="Least severe log line that is written."
     )
     pool_size: int = Field(
-        default=5, ge=1, le=1000, description="Database connections of one server process."
+        default=5,
+        ge=1,
+        le=1000,
+        description="Database connections over which one server process answers requests; it has "
+        "up to three more for `/readyz`, `/metrics` and merging rollups.",
     )
     connect_timeout_seconds: float = Field(
-        default=5, gt=0, description="Longest wait for a database connection, new or pooled."
+        default=5, gt=0, description="Longest time in which a database connection may be made."
     )
     statement_timeout_seconds: float = Field(
         default=10, gt=0, description="Longest run of one statement (PostgreSQL)."
@@ -92,7 +96,10 @@ class Settings(BaseSettings):
         default=10, gt=0, description="Longest time in which the body of a request may come."
     )
     request_timeout_seconds: float = Field(
-        default=30, gt=0, description="Longest time after which a request is given up with a 503."
+        default=30,
+        gt=0,
+        description="Longest time after which a request is given up with a 503; the wait for a "
+        "database connection is part of it.",
     )
     requests_per_minute: int = Field(
         default=6_000,

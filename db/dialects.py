@@ -5,13 +5,17 @@ uses an element of this module, which is compiled per dialect; where they need d
 ``backend_of`` hands out the database's way of doing it.
 """
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
+import asyncpg
 from sqlalchemy import Date, DateTime, Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -19,6 +23,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from db.models import Base
+from db.postgresql_sessions import prepare_sessions
+from db.sqlite_file import SQLiteFile
 
 BUSY_TIMEOUT_MS = 10_000
 
@@ -110,13 +116,18 @@ class Backend(Protocol):
     create_index_online: str
     """The words that create an index while the table goes on being written."""
 
+    driver_errors: tuple[type[Exception], ...]
+    """What the driver raises by itself, where SQLAlchemy does not translate it."""
+
     def engine_options(
         self, *, read_only: bool, connect_timeout: float, statement_timeout: float | None
     ) -> dict[str, Any]:
         """Keyword arguments of ``create_async_engine``; times are in seconds."""
         ...
 
-    def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
+    def prepare(
+        self, engine: AsyncEngine, *, read_only: bool, statement_timeout: float | None
+    ) -> None:
         """Register what every new connection and transaction of the engine needs."""
         ...
 
@@ -144,6 +155,7 @@ class SQLiteBackend:
     driver = "sqlite+aiosqlite"
     embedded = True
     create_index_online = "CREATE INDEX"
+    driver_errors: tuple[type[Exception], ...] = ()
 
     def engine_options(
         self, *, read_only: bool, connect_timeout: float, statement_timeout: float | None
@@ -151,7 +163,11 @@ class SQLiteBackend:
         del connect_timeout, statement_timeout  # a file answers at once, and cannot be timed out
         return {"isolation_level": "AUTOCOMMIT"} if read_only else {}
 
-    def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
+    def prepare(
+        self, engine: AsyncEngine, *, read_only: bool, statement_timeout: float | None
+    ) -> None:
+        del statement_timeout
+
         @event.listens_for(engine.sync_engine, "connect")
         def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
             cursor = connection.cursor()
@@ -163,6 +179,7 @@ class SQLiteBackend:
                 cursor.execute("PRAGMA query_only = ON")
             cursor.close()
 
+        _follow_file(engine, must_exist=read_only)
         if read_only:
             return
 
@@ -195,36 +212,76 @@ class SQLiteBackend:
             )
 
 
+def _follow_file(engine: AsyncEngine, *, must_exist: bool) -> None:
+    """Open the file anew where it is another one than a connection has open."""
+    assert engine.url.database is not None
+    path = Path(engine.url.database)
+    file = SQLiteFile(path)
+    opened = "file"
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def look_before_opening(
+        _dialect: Dialect,
+        record: ConnectionPoolEntry,
+        arguments: list[Any],
+        options: MutableMapping[str, Any],
+    ) -> None:
+        record.info[opened] = file.find_existing() if must_exist else file.find()
+        if must_exist:  # until the driver opens it, too
+            arguments[0] = f"file:{quote(str(path))}?mode=rw"
+            options["uri"] = True
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look_before_use(
+        _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+    ) -> None:
+        if record.info[opened] != file.find_existing():
+            raise InvalidatePoolError
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def note_file(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[opened] = file.opened(record.info[opened])
+
+
 class PostgreSQLBackend:
     """A PostgreSQL server: ours, or the platform's."""
 
     driver = "postgresql+asyncpg"
     embedded = False
     create_index_online = "CREATE INDEX CONCURRENTLY"
+    driver_errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def engine_options(
         self, *, read_only: bool, connect_timeout: float, statement_timeout: float | None
     ) -> dict[str, Any]:
-        # Compiling a statement takes longer than running any of ours.
-        server_settings = {"application_name": "call-analytics", "jit": "off"}
         connect_args: dict[str, Any] = {
             "timeout": connect_timeout,
-            "server_settings": server_settings,
+            # All that a pooler lets through; the rest is said in each session.
+            "server_settings": {
+                "application_name": "call-analytics",
+                # Windows and days are UTC where the platform's timestamps carry a zone, too.
+                "timezone": "UTC",
+            },
         }
         options: dict[str, Any] = {"connect_args": connect_args}
         if statement_timeout is not None:
-            server_settings["statement_timeout"] = str(round(statement_timeout * 1000))
             # Where the server itself hangs, its own timeout never fires; the client's does.
             connect_args["command_timeout"] = statement_timeout + 1
         if read_only:
-            server_settings["default_transaction_read_only"] = "on"
-            # Every statement has its index; a planner with poor statistics must not scan instead.
-            server_settings["enable_seqscan"] = "off"
             options["isolation_level"] = "AUTOCOMMIT"
         return options
 
-    def prepare(self, engine: AsyncEngine, *, read_only: bool) -> None:
-        del engine, read_only  # all is said in the options
+    def prepare(
+        self, engine: AsyncEngine, *, read_only: bool, statement_timeout: float | None
+    ) -> None:
+        settings = {"jit": "off"}  # compiling a statement takes longer than running any of ours
+        if statement_timeout is not None:
+            settings["statement_timeout"] = str(round(statement_timeout * 1000))
+        if read_only:
+            settings["default_transaction_read_only"] = "on"
+            # Every statement has its index; a planner with poor statistics must not scan instead.
+            settings["enable_seqscan"] = "off"
+        prepare_sessions(engine, settings, read_only=read_only)
 
     def is_schema_change(self, error: BaseException) -> bool:
         return getattr(error, "sqlstate", None) in POSTGRESQL_SCHEMA_CHANGES

@@ -1,20 +1,19 @@
 """Engines: the one place that opens databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import TypeAlias
 
 from sqlalchemy import literal, make_url, select
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from db.dialects import BACKENDS, backend_of
-from db.errors import DatabaseChanged, DatabaseUnavailable, OperatorError
+from db.errors import ConnectionsInUse, DatabaseChanged, DatabaseUnavailable, OperatorError
 from db.observer import Observer, observe
-
-Database: TypeAlias = AsyncEngine
-"""A database that is open to be asked; the name under which other rooms pass it on."""
 
 DatabaseUrl: TypeAlias = URL
 """Where a database is."""
@@ -26,6 +25,65 @@ SCHEMES = {
     "postgresql": "postgresql",
     "postgresql+asyncpg": "postgresql",
 }
+
+
+class Database(AsyncEngine):
+    """A database that is open to be asked, over no more than ``pool_size`` connections at a time.
+
+    Who finds all of them in use waits, in the order of arrival, ``wait_timeout`` seconds at most.
+    """
+
+    __slots__ = ("_free", "_observer", "_pool_size", "_wait_timeout")
+
+    def __init__(
+        self,
+        sync_engine: Engine,
+        *,
+        pool_size: int,
+        wait_timeout: float | None,
+        observer: Observer | None,
+    ) -> None:
+        super().__init__(sync_engine)
+        self._pool_size = pool_size
+        self._wait_timeout = wait_timeout
+        self._observer = observer
+        self._free = asyncio.Semaphore(pool_size)
+        if observer is not None:
+            observe(self, observer)
+
+    def is_exhausted(self) -> ConnectionsInUse | None:
+        """What to tell who waits for a connection now; None where one is free."""
+        return ConnectionsInUse(self._pool_size) if self._free.locked() else None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool.
+
+        Raises:
+            ConnectionsInUse: where none came free in time.
+        """
+        if self._free.locked():
+            await self._wait()
+        else:
+            await self._free.acquire()
+        try:
+            async with self.connect() as connection:
+                yield connection
+        finally:
+            self._free.release()
+
+    async def _wait(self) -> None:
+        began = perf_counter()
+        if self._observer is not None:
+            self._observer.wait_began()
+        try:
+            async with asyncio.timeout(self._wait_timeout):
+                await self._free.acquire()
+        except TimeoutError:
+            raise ConnectionsInUse(self._pool_size) from None
+        finally:
+            if self._observer is not None:
+                self._observer.wait_ended(perf_counter() - began)
 
 
 def parse_database_url(text: str) -> DatabaseUrl:
@@ -42,7 +100,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
             "the database address must look like sqlite:///FILE or "
             "postgresql://USER:PASSWORD@HOST/NAME"
         ) from None
-    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+    if backend == "sqlite" and (url.database in (None, "", ":memory:") or "uri" in url.query):
         raise OperatorError("the database address must name a file: sqlite:///FILE")
     if "sslmode" in url.query:  # libpq's word, in every address that a provider hands out
         url = url.difference_update_query(["sslmode"]).update_query_dict(
@@ -56,6 +114,7 @@ def create_engine(
     *,
     read_only: bool,
     pool_size: int = 5,
+    wait_timeout: float | None = None,
     connect_timeout: float = 5,
     statement_timeout: float | None = None,
     observer: Observer | None = None,
@@ -63,14 +122,15 @@ def create_engine(
     """An engine for the database at ``url``; nothing is opened before it is first used.
 
     A read-only engine can write nothing, and needs no transaction: each of its statements is one
-    snapshot. Times are in seconds. An observer hears of what the engine does.
+    snapshot. Times are in seconds: ``wait_timeout`` is for a connection of the pool while all are
+    in use, ``connect_timeout`` for a new one. An observer hears of what the engine does.
     """
     backend = BACKENDS[url.get_backend_name()]
     engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=connect_timeout,
+        pool_timeout=None,  # whoever comes to the pool has a place in it
         pool_pre_ping=True,
         hide_parameters=True,  # hashes and phone numbers belong in no log
         **backend.engine_options(
@@ -79,27 +139,30 @@ def create_engine(
             statement_timeout=statement_timeout,
         ),
     )
-    backend.prepare(engine, read_only=read_only)
-    if observer is not None:
-        observe(engine, observer)
-    return engine
+    backend.prepare(engine, read_only=read_only, statement_timeout=statement_timeout)
+    return Database(
+        engine.sync_engine, pool_size=pool_size, wait_timeout=wait_timeout, observer=observer
+    )
 
 
 @asynccontextmanager
-async def connect(engine: Database) -> AsyncIterator[AsyncConnection]:
+async def connect(database: Database) -> AsyncIterator[AsyncConnection]:
     """A pooled connection on which every failure of the database has one name.
 
     Raises:
+        ConnectionsInUse: where none came free in time.
         DatabaseUnavailable: where the database cannot be reached or cannot carry out a statement.
             The statements are ours and fixed, so whatever stops one is the database's state.
     """
+    backend = backend_of(database.dialect)
+    failures: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, *backend.driver_errors)
     try:
-        async with engine.connect() as connection:
+        async with database.connection() as connection:
             yield connection
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except failures as error:
         cause = getattr(error, "orig", None) or error
         reason = _reason(cause)
-        if backend_of(engine.dialect).is_schema_change(cause):
+        if backend.is_schema_change(cause):
             raise DatabaseChanged(f"the database refuses: {reason}") from error
         raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
 

@@ -20,8 +20,20 @@ class Observer(Protocol):
         """A statement has run, or has failed."""
         ...
 
-    def connections_in_use(self, count: int) -> None:
-        """A connection has left the pool or is back in it."""
+    def connection_taken(self) -> None:
+        """A connection has left the pool."""
+        ...
+
+    def connection_returned(self) -> None:
+        """A connection is back in the pool."""
+        ...
+
+    def wait_began(self) -> None:
+        """All connections are in use, and one more is wanted."""
+        ...
+
+    def wait_ended(self, seconds: float) -> None:
+        """There is a connection for who waited, or it waits no longer."""
         ...
 
 
@@ -48,9 +60,10 @@ def observe(engine: AsyncEngine, observer: Observer) -> None:
     @event.listens_for(engine.sync_engine, "checkout")
     def take(_dbapi: object, connection_record: ConnectionPoolEntry, _proxy: object) -> None:
         in_use.add(connection_record)
-        observer.connections_in_use(len(in_use))
+        observer.connection_taken()
 
     @event.listens_for(engine.sync_engine, "checkin")
     def give_back(_dbapi: object, connection_record: ConnectionPoolEntry) -> None:
-        in_use.discard(connection_record)
-        observer.connections_in_use(len(in_use))
+        if connection_record in in_use:
+            in_use.remove(connection_record)
+            observer.connection_returned()

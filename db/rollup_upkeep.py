@@ -242,11 +242,8 @@ async def _alone(database: Database) -> AsyncIterator[None]:
     if exclusion is None:
         yield
         return
-    async with connect(database.execution_options(isolation_level="AUTOCOMMIT")) as connection:
+    # A lock of the session would be left behind in one that a pooler has lent.
+    async with transaction(database) as connection:
         if not await connection.scalar(text(exclusion)):
             raise OperatorError("rollups are being changed by somebody else; try again later")
-        try:
-            yield
-        finally:
-            # The lock goes with the session, which must not return to the pool with it.
-            await connection.invalidate()
+        yield

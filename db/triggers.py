@@ -37,7 +37,8 @@ class Triggers(Protocol):
     queues makes every later writer wait behind."""
 
     exclusion: str | None
-    """The statement that tells whether its connection may now, alone, fill or repair."""
+    """The statement that tells whether, until the end of its transaction, this process alone may
+    fill or repair; that may be long."""
 
     permission: str | None
     """The statement that tells whether this role may compact; None where there is no question."""
@@ -171,7 +172,10 @@ class PostgreSQLTriggers:
     """There are many writers at a time, so each appends rows of its own and waits for nobody."""
 
     patience: str | None = "SET LOCAL lock_timeout = '250ms'"
-    exclusion: str | None = "SELECT pg_try_advisory_lock(hashtext('call_rollups fill'))"
+    exclusion: str | None = (
+        "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
+        "set_config('idle_in_transaction_session_timeout', '0', true)"
+    )
     permission: str | None = (
         "SELECT has_table_privilege('call_rollups', 'INSERT') "
         "AND has_table_privilege('call_rollups', 'DELETE')"

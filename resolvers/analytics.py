@@ -1,20 +1,36 @@
 """The room's front door: what GraphQL and REST both ask."""
 
+import logging
 from datetime import datetime
 
 from db.engine import Database
 from db.figure_reader import FigureReader
 from resolvers.authenticate import Principal
 from resolvers.call_analytics import Selection, call_analytics
+from resolvers.errors import AnalyticsError, Overloaded, Unavailable
 from resolvers.report import Report
 from resolvers.window import Period
+
+logger = logging.getLogger("call_analytics")
 
 
 class Analytics:
     """The analytics of one database. One of these serves all requests of a process."""
 
     def __init__(self, database: Database, *, may_use_rollups: bool) -> None:
+        self._database = database
         self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
+
+    def given_up(self, seconds: float) -> AnalyticsError:
+        """What to tell a client whose request took so long; the log hears why, where that is known.
+
+        A request that is given up has left its connection. Where none is free all the same, it is
+        for others that it had to wait.
+        """
+        exhausted = self._database.is_exhausted()
+        reason = f": {exhausted}" if exhausted else ""
+        logger.warning("a request was given up after %g seconds%s", seconds, reason)
+        return Overloaded() if exhausted else Unavailable()
 
     async def report(
         self, principal: Principal, period: Period, selection: Selection, *, now: datetime

@@ -6,7 +6,7 @@
     ├── Unauthenticated   UNAUTHENTICATED   401   no valid key came with the request
     ├── BadInput          BAD_USER_INPUT    422   an argument is outside its range
     ├── RateLimited       RATE_LIMITED      429   the key or the address has asked too often
-    ├── Overloaded        OVERLOADED        503   too many requests are running
+    ├── Overloaded        OVERLOADED        503   too many requests are running, or waiting
     └── Unavailable       UNAVAILABLE       503   the database cannot answer now, or not in time
 
 Anything else is a fault of ours: it is masked, and logged with an id.
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from db.errors import DatabaseUnavailable
+from db.errors import ConnectionsInUse, DatabaseUnavailable
 
 logger = logging.getLogger("call_analytics")
 
@@ -93,13 +93,17 @@ class Unavailable(AnalyticsError):  # noqa: N818 - a state of the service
 
 @contextmanager
 def unavailability_told() -> Iterator[None]:
-    """Tell clients that the database does not answer, and the log why.
+    """Tell clients that there is no answer now, and the log why.
 
     Raises:
         Unavailable: in place of ``DatabaseUnavailable``.
+        Overloaded: in place of ``ConnectionsInUse``.
     """
     try:
         yield
     except DatabaseUnavailable as error:
         logger.warning("%s", error)
         raise Unavailable from error
+    except ConnectionsInUse as error:
+        logger.warning("%s", error)
+        raise Overloaded from error

@@ -43,21 +43,22 @@ class Door:
         return await admission.arrive(bearer_key(request.headers), address)
 
     @asynccontextmanager
-    async def inside(self) -> AsyncIterator[None]:
+    async def inside(self, request: Request[State]) -> AsyncIterator[None]:
         """The time in which a request is answered.
 
         Raises:
-            Overloaded: where too many are inside already.
-            Unavailable: where it takes too long.
+            Overloaded: where too many are inside already, or it has waited for them too long.
+            Unavailable: where it takes too long otherwise.
         """
+        seconds = self._limits.request_timeout_seconds
         if self._inside >= self._limits.max_concurrent_requests:
             raise Overloaded
         self._inside += 1
         try:
-            async with asyncio.timeout(self._limits.request_timeout_seconds):
+            async with asyncio.timeout(seconds):
                 yield
         except TimeoutError:
-            raise Unavailable from None
+            raise request.state["analytics"].given_up(seconds) from None
         finally:
             self._inside -= 1
 

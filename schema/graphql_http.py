@@ -61,7 +61,7 @@ class GraphQLEndpoint:
             if media_type == HTML_TYPE:
                 return explorer_page(self._door.headers(visit))
             graphql_request = await read_request(request, self._limits)
-            async with self._door.inside():
+            async with self._door.inside(request):
                 answer = await self._operations.answer(request, graphql_request, visit)
             status = answer.status if media_type == RESPONSE_TYPE else 200
             headers = self._door.headers(visit, answer.error if status >= 400 else None)

@@ -49,7 +49,7 @@ class RestEndpoint:
         visit = None
         try:
             visit = await self._door.arrive(request)
-            async with self._door.inside():
+            async with self._door.inside(request):
                 response = await self._answer(request, visit)
             headers = self._door.headers(visit)
         except AnalyticsError as error:

@@ -62,6 +62,18 @@ class Telemetry:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._waiting = Gauge(
+            "call_analytics_connection_waits",
+            "Requests that wait for a database connection, all of the process being in use.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._wait_seconds = Histogram(
+            "call_analytics_connection_wait_seconds",
+            "Time for which those waited for a database connection that had to.",
+            buckets=SECONDS,
+            registry=registry,
+        )
         self._backlog = Gauge(
             "call_analytics_rollup_backlog",
             "Rollup rows that compaction has not merged yet.",
@@ -88,9 +100,22 @@ class Telemetry:
         if record is not None:
             record.statements += 1
 
-    def connections_in_use(self, count: int) -> None:
-        """A connection has left the pool or is back in it."""
-        self._connections.set(count)
+    def connection_taken(self) -> None:
+        """A connection has left the pool."""
+        self._connections.inc()
+
+    def connection_returned(self) -> None:
+        """A connection is back in the pool."""
+        self._connections.dec()
+
+    def wait_began(self) -> None:
+        """All connections are in use, and one more is wanted."""
+        self._waiting.inc()
+
+    def wait_ended(self, seconds: float) -> None:
+        """There is a connection for who waited, or it waits no longer."""
+        self._waiting.dec()
+        self._wait_seconds.observe(seconds)
 
     def page(self, *, rollup_backlog: int | None) -> bytes:
         """All numbers of all processes, as Prometheus reads them; seconds and counts."""

@@ -1,14 +1,18 @@
 """A real PostgreSQL for the tests, from a wheel that carries the server's own binaries.
 
 The cluster lives in a temporary directory, listens on a Unix socket only, and can be stopped and
-started like any other. Started once per test process.
+started like any other. Started once per test process. A PgBouncer, where Debian's package is
+installed, may stand before it.
 """
 
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -33,6 +37,24 @@ shared_buffers = 128MB
 """
 
 
+POOLER = "/usr/sbin/pgbouncer"
+POOLER_PORT = 6432
+POOLER_CONFIGURATION = """
+[databases]
+* = host={directory} port=5432
+
+[pgbouncer]
+pool_mode = transaction
+default_pool_size = {sessions}
+max_client_conn = 500
+unix_socket_dir = {directory}
+listen_port = {port}
+auth_type = trust
+auth_file = {directory}/pooler-users.txt
+logfile = {directory}/pooler.log
+"""
+
+
 class PostgresCluster:
     """A PostgreSQL cluster of its own, stopped when created."""
 
@@ -53,6 +75,33 @@ class PostgresCluster:
     def url(self, database: str, user: str = "postgres") -> str:
         """The address of one of the cluster's databases."""
         return f"postgresql://{user}@/{database}?host={self.directory}"
+
+    def pooled_url(self, database: str) -> str:
+        """The address of one of the cluster's databases behind its pooler."""
+        return f"{self.url(database)}&port={POOLER_PORT}"
+
+    @contextmanager
+    def pooler(self, *, sessions: int) -> Iterator[None]:
+        """A PgBouncer, which lends so many sessions of a database for a transaction each."""
+        configuration = self.directory / "pooler.ini"
+        configuration.write_text(
+            POOLER_CONFIGURATION.format(
+                directory=self.directory, sessions=sessions, port=POOLER_PORT
+            )
+        )
+        (self.directory / "pooler-users.txt").write_text('"postgres" ""\n')
+        process = subprocess.Popen([POOLER, "-q", configuration], user=self._user)
+        socket = self.directory / f".s.PGSQL.{POOLER_PORT}"
+        try:
+            deadline = time.monotonic() + 60
+            while not socket.exists():
+                assert process.poll() is None, "the pooler has ended"
+                assert time.monotonic() < deadline, "the pooler has not started"
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
 
     def execute(self, sql: str, database: str = "postgres") -> None:
         """Run SQL, outside a transaction."""

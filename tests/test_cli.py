@@ -204,7 +204,19 @@ def test_what_the_operator_names_must_exist(tmp_path: Path) -> None:
         assert (result.stderr, result.returncode) == (f"call-analytics: {line}\n", 1)
 
 
+def test_a_file_that_is_not_there_is_not_created_by_a_look(tmp_path: Path) -> None:
+    result = run(tmp_path, "db", "check")
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "call-analytics: the database does not answer: its file is missing; put it back, or create "
+        "one: call-analytics db upgrade\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_check_tells_what_an_empty_database_needs(tmp_path: Path) -> None:
+    (tmp_path / "call-analytics.db").touch()
     result = run(tmp_path, "db", "check")
 
     assert result.returncode == 1

@@ -1,7 +1,12 @@
-"""A PostgreSQL that goes away, hangs, and comes back: refusals meanwhile, answers afterwards."""
+"""Databases that go away, hang, fill up and come back: refusals meanwhile, answers afterwards."""
 
+import asyncio
 import os
 import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +17,18 @@ from starlette.testclient import TestClient
 from db.engine import transaction
 from server import create_app
 from settings import Settings
+from tests.conftest import migrate
 from tests.platform import NOW, Platform, recorded_statements
 from tests.postgres import PostgresCluster
 
 REST = "/api/v1/calls/analytics"
+TOKEN = {"Authorization": "Bearer token"}
 QUERY = {"query": "{ callAnalytics { totalCalls } }"}
 STRICT = {"Accept": "application/graphql-response+json"}
+IN_USE = (
+    "all 1 database connections of this process are in use; "
+    "raise CALL_ANALYTICS_POOL_SIZE, or see what keeps them busy"
+)
 UNAVAILABLE = "The analytics are unavailable at the moment; try again shortly."
 
 
@@ -30,8 +41,22 @@ def platform(own_platform: Platform) -> Platform:
 @pytest.fixture
 def headers(platform: Platform) -> dict[str, str]:
     """The key of an organization that has one call."""
+    return _headers(platform, calls=1)
+
+
+@pytest.fixture
+def shared_platform(postgres_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
+    """A platform on the PostgreSQL of all tests, which goes on running."""
+    shared = Platform(postgres_url, runner)
+    yield shared
+    shared.close()
+
+
+def _headers(platform: Platform, *, calls: int) -> dict[str, str]:
+    """The key of another organization, that has so many calls."""
     organization = platform.add_organization()
-    platform.add_calls([{"assistant_id": platform.add_assistant(organization)}])
+    assistant = platform.add_assistant(organization)
+    platform.add_calls([{"assistant_id": assistant} for _ in range(calls)])
     return {"Authorization": f"Bearer {platform.add_key(organization)}"}
 
 
@@ -83,16 +108,17 @@ def test_a_database_that_hangs_is_given_up(
         _assert_answers(client, headers)
 
 
-def test_a_table_that_is_locked_is_given_up(platform: Platform, headers: dict[str, str]) -> None:
-    with _client(platform, statement_timeout_seconds=0.2) as client:
+def test_a_table_that_is_locked_is_given_up(shared_platform: Platform) -> None:
+    headers = _headers(shared_platform, calls=1)
+    with _client(shared_platform, statement_timeout_seconds=0.2) as client:
 
         async def ask_beside_a_lock() -> None:
-            async with transaction(platform.writer) as connection:
+            async with transaction(shared_platform.writer) as connection:
                 await connection.execute(text("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"))
                 response = client.get(REST, headers=headers)
                 assert response.status_code == 503
 
-        platform.run(ask_beside_a_lock())
+        shared_platform.run(ask_beside_a_lock())
         _assert_answers(client, headers)
 
 
@@ -104,12 +130,7 @@ def test_failures_are_in_the_metrics(
 
         def ask(expected_status: int, expected_errors: int) -> None:
             assert client.get(REST, headers=headers).status_code == expected_status
-            page = client.get("/metrics", headers={"Authorization": "Bearer token"}).text
-            numbers = {
-                sample.name.removeprefix("call_analytics_"): sample.value
-                for family in text_string_to_metric_families(page)
-                for sample in family.samples
-            }
+            numbers = _numbers(client)
             assert numbers["statement_seconds_count"] == len(statements)
             assert numbers["connections_in_use"] == 0
             assert numbers.get("errors_total", 0) == expected_errors
@@ -122,6 +143,137 @@ def test_failures_are_in_the_metrics(
         assert client.get(REST, headers=headers).status_code == 503
         own_cluster.start()
         ask(200, 2)
+
+
+def test_requests_wait_for_a_connection_of_the_service(
+    shared_platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Longer than a new connection may take; readiness and telemetry do not wait."""
+    headers = _headers(shared_platform, calls=1)
+    changes = {"pool_size": 1, "connect_timeout_seconds": 0.2, "telemetry_token": "token"}
+    with _client(shared_platform, **changes) as client, ThreadPoolExecutor(2) as clients:
+        _assert_answers(client, headers)
+        waits = _numbers(client)["connection_wait_seconds_count"]
+
+        async def ask_beside_a_lock() -> list[Future[Any]]:
+            async with transaction(shared_platform.writer) as connection:
+                await connection.execute(text("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"))
+                asked = [
+                    clients.submit(client.get, f"{REST}?period={period}", headers=headers)
+                    for period in ("1d", "7d")
+                ]
+                _wait_until(lambda: _numbers(client)["connection_waits"] == 1)
+                await asyncio.sleep(0.5)
+                assert client.get("/readyz").status_code == 200
+                assert [one.done() for one in asked] == [False, False]
+            return asked
+
+        answers = [future.result(60) for future in shared_platform.run(ask_beside_a_lock())]
+        numbers = _numbers(client)
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json()["total_calls"] for answer in answers] == [1, 1]
+    assert numbers["connection_wait_seconds_count"] > waits
+    assert numbers["connection_wait_seconds_sum"] > 0.2
+    assert numbers["connection_waits"] == 0
+    assert caplog.messages == []
+
+
+def test_who_waits_too_long_hears_that_the_service_is_busy(
+    shared_platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = _headers(shared_platform, calls=1)
+    changes = {"pool_size": 1, "request_timeout_seconds": 0.5, "telemetry_token": "token"}
+    with _client(shared_platform, **changes) as client, ThreadPoolExecutor(1) as clients:
+        _assert_answers(client, headers)
+
+        async def ask_beside_a_lock() -> Any:
+            async with transaction(shared_platform.writer) as connection:
+                await connection.execute(text("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"))
+                running = clients.submit(client.get, REST, headers=headers)
+                _wait_until(lambda: _numbers(client)["connections_in_use"] == 1)
+                waited = client.post("/graphql", json=QUERY, headers={**STRICT, **headers})
+                running.result(60)
+                return waited
+
+        answer = shared_platform.run(ask_beside_a_lock())
+        _wait_until(lambda: _numbers(client)["connections_in_use"] == 0)
+        _assert_answers(client, headers)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    error = answer.json()["errors"][0]
+    assert error["message"] == "The service is busy; try again shortly."
+    assert error["extensions"] == {"code": "OVERLOADED"}
+    assert set(caplog.messages) == {f"a request was given up after 0.5 seconds: {IN_USE}"}
+
+
+def test_telemetry_answers_while_the_database_hangs(
+    own_cluster: PostgresCluster, platform: Platform, headers: dict[str, str]
+) -> None:
+    changes = {"telemetry_token": "token", "statement_timeout_seconds": 300, "pool_size": 1}
+    with _client(platform, **changes) as client, ThreadPoolExecutor(1) as clients:
+        _assert_answers(client, headers)
+        backlog = _numbers(client)["rollup_backlog"]
+        processes = own_cluster.processes()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            page = clients.submit(_numbers, client).result(60)
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+        _assert_answers(client, headers)
+
+    assert page["rollup_backlog"] == backlog
+
+
+def test_a_sqlite_file_may_be_replaced(
+    tmp_path: Path, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, other = tmp_path / "calls.db", tmp_path / "other.db"
+
+    def fill(file: Path, calls: int) -> dict[str, str]:
+        runner.run(migrate(f"sqlite:///{file}"))
+        platform = Platform(f"sqlite:///{file}", runner)
+        headers = _headers(platform, calls=calls)
+        platform.close()
+        return headers
+
+    old = fill(path, calls=1)
+    new = fill(other, calls=2)
+    settings = Settings(database_url=f"sqlite:///{path}", key_cache_seconds=0)
+    app = create_app(settings, clock=lambda: NOW)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        _assert_answers(client, old)
+        other.replace(path)
+        assert client.get(REST, headers=new).json()["total_calls"] == 2
+        assert client.get(REST, headers=old).status_code == 401
+        assert client.get("/readyz").status_code == 200
+        path.rename(other)
+        _assert_refuses(client, new)
+        assert not path.exists()
+        other.rename(path)
+        assert client.get("/readyz").status_code == 200
+        assert client.get(REST, headers=new).json()["total_calls"] == 2
+
+    assert "the database's file was replaced; the new one is opened" in caplog.messages
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _numbers(client: TestClient) -> dict[str, float]:
+    """The page for Prometheus: the last sample of each name."""
+    page = client.get("/metrics", headers=TOKEN).text
+    return {
+        sample.name.removeprefix("call_analytics_"): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
 
 
 def _assert_answers(client: TestClient, headers: dict[str, str]) -> None:

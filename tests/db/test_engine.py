@@ -1,13 +1,25 @@
-"""Engines: addresses, read-only connections, readers beside a writer, and failures."""
+"""Engines: addresses, connections, readers beside a writer, files that change, and failures."""
 
 import asyncio
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import event, func, insert, select, text
 
 from db.dialects import BACKENDS
-from db.engine import connect, create_engine, parse_database_url, ping, transaction
-from db.errors import DatabaseUnavailable, OperatorError
+from db.engine import (
+    Database,
+    connect,
+    create_engine,
+    parse_database_url,
+    ping,
+    transaction,
+)
+from db.errors import ConnectionsInUse, DatabaseUnavailable, OperatorError
 from db.models import Call, Organization
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
@@ -31,7 +43,16 @@ def test_an_address_gets_the_driver_of_the_service(address: str, meant: str) -> 
 
 
 @pytest.mark.parametrize(
-    "address", ["", "calls.db", "mysql://db/calls", "sqlite://", "sqlite:///:memory:", "a:b:c"]
+    "address",
+    [
+        "",
+        "calls.db",
+        "mysql://db/calls",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "a:b:c",
+    ],
 )
 def test_an_address_of_nothing_we_know_is_refused(address: str) -> None:
     with pytest.raises(OperatorError):
@@ -150,3 +171,211 @@ def test_a_failed_transaction_leaves_nothing(platform: Platform) -> None:
 
 def test_every_backend_has_a_scheme() -> None:
     assert {backend.driver.partition("+")[0] for backend in BACKENDS.values()} == set(BACKENDS)
+
+
+class Waits:
+    """Hears what an engine does, and counts."""
+
+    def __init__(self) -> None:
+        self.in_use = 0
+        self.waiting = 0
+        self.waited: list[float] = []
+
+    def statement_ended(self, seconds: float) -> None:
+        """Nothing is counted."""
+
+    def connection_taken(self) -> None:
+        """One more is in use."""
+        self.in_use += 1
+
+    def connection_returned(self) -> None:
+        """One fewer is in use."""
+        self.in_use -= 1
+
+    def wait_began(self) -> None:
+        """One more waits."""
+        self.waiting += 1
+
+    def wait_ended(self, seconds: float) -> None:
+        """One waits no longer."""
+        self.waiting -= 1
+        self.waited.append(seconds)
+
+
+def test_connections_are_given_in_the_order_of_asking(platform: Platform) -> None:
+    async def crowd() -> tuple[list[int], Waits, int]:
+        observer = Waits()
+        database = create_engine(
+            platform.reader.url,
+            read_only=True,
+            pool_size=1,
+            connect_timeout=0.1,  # for new connections only: nobody is sent away by it
+            observer=observer,
+        )
+        served: list[int] = []
+
+        async def ask(number: int) -> None:
+            async with connect(database) as connection:
+                await connection.execute(select(func.count()).select_from(Call))
+                served.append(number)
+
+        async with connect(database):
+            asked = [asyncio.create_task(ask(number)) for number in range(10)]
+            await asyncio.sleep(0.5)
+            waiting = observer.waiting
+        await asyncio.gather(*asked)
+        await database.dispose()
+        return served, observer, waiting
+
+    served, observer, waiting = platform.run(crowd())
+
+    assert served == list(range(10))
+    assert (waiting, observer.waiting, observer.in_use) == (10, 0, 0)
+    assert len(observer.waited) == 10
+    assert min(observer.waited) > 0.1
+
+
+def test_who_waits_in_vain_hears_whose_connections_are_in_use(platform: Platform) -> None:
+    async def wait() -> str:
+        database = create_engine(platform.reader.url, read_only=True, pool_size=2, wait_timeout=0.1)
+        async with connect(database), connect(database):
+            with pytest.raises(ConnectionsInUse) as refusal:
+                await ping(database)
+        await ping(database)
+        await database.dispose()
+        return str(refusal.value)
+
+    assert platform.run(wait()) == (
+        "all 2 database connections of this process are in use; "
+        "raise CALL_ANALYTICS_POOL_SIZE, or see what keeps them busy"
+    )
+
+
+def test_whoever_leaves_takes_no_connection_along(platform: Platform) -> None:
+    """Cancelled while it waits, connects, asks or gives back, at every step."""
+
+    async def leave(after_steps: int, database: Database) -> None:
+        leaving = [asyncio.create_task(ping(database)) for _ in range(4)]
+        for _ in range(after_steps):
+            await asyncio.sleep(0)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    async def come_and_go() -> tuple[Waits, int]:
+        observer = Waits()
+        database = create_engine(
+            platform.reader.url, read_only=True, pool_size=2, observer=observer
+        )
+        for after_steps in range(40):
+            await leave(after_steps, database)
+        async with asyncio.timeout(60), connect(database), connect(database):
+            in_use = observer.in_use
+        await database.dispose()
+        return observer, in_use
+
+    observer, in_use = platform.run(come_and_go())
+
+    assert in_use == 2
+    assert (observer.in_use, observer.waiting) == (0, 0)
+
+
+def _database_file(path: Path, name: str) -> None:
+    """A whole database, closed, with one organization."""
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("CREATE TABLE organizations (name TEXT, filler TEXT)")
+        _write(file, name)
+
+
+def _write(file: sqlite3.Connection, name: str) -> None:
+    file.execute("DELETE FROM organizations")
+    file.executemany("INSERT INTO organizations VALUES (?, ?)", [(name, "x" * 500)] * 100)
+    file.commit()
+
+
+async def _names(database: Database) -> list[Any]:
+    async with connect(database) as connection:
+        return list(await connection.scalars(text("SELECT DISTINCT name FROM organizations")))
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_file_that_was_replaced_is_opened_anew(
+    tmp_path: Path, runner: asyncio.Runner, *, read_only: bool
+) -> None:
+    """Also by connections that are new while old ones are in use, and time and again."""
+    path = tmp_path / "calls.db"
+    _database_file(path, "first")
+    database = create_engine(parse_database_url(f"sqlite:///{path}"), read_only=read_only)
+
+    async def replace(name: str) -> tuple[list[Any], list[Any]]:
+        other = tmp_path / "other.db"
+        _database_file(other, name)
+        async with connect(database) as busy:
+            before = await busy.scalars(text("SELECT DISTINCT name FROM organizations"))
+            if read_only:  # another program's commits, which SQLite keeps beside the file
+                with closing(sqlite3.connect(path)) as file:
+                    _write(file, f"{name}'s forerunner")
+            other.replace(path)
+            seen = await _names(database)
+        return [list(before), seen], await _names(database)
+
+    async def replace_twice() -> list[Any]:
+        seen = [await _names(database), await replace("second"), await replace("third")]
+        await database.dispose()
+        return seen
+
+    assert runner.run(replace_twice()) == [
+        ["first"],
+        ([["first"], ["second"]], ["second"]),
+        ([["second"], ["third"]], ["third"]),
+    ]
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT DISTINCT name FROM organizations").fetchall() == [("third",)]
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_file_that_is_gone_is_unavailable_and_not_made_anew(
+    tmp_path: Path, runner: asyncio.Runner
+) -> None:
+    path = tmp_path / "calls.db"
+    _database_file(path, "first")
+    database = create_engine(parse_database_url(f"sqlite:///{path}"), read_only=True)
+
+    async def lose_and_find() -> list[Any]:
+        seen = await _names(database)
+        with closing(sqlite3.connect(path)) as file:
+            _write(file, "lost")
+        path.unlink()
+        for _twice in range(2):
+            with pytest.raises(DatabaseUnavailable, match="its file is missing"):
+                await _names(database)
+        assert not path.exists()
+        _database_file(path, "found")
+        seen += await _names(database)
+        await database.dispose()
+        return seen
+
+    assert runner.run(lose_and_find()) == ["first", "found"]
+
+
+def test_a_file_that_goes_while_it_is_opened_is_not_made_anew(
+    tmp_path: Path, runner: asyncio.Runner
+) -> None:
+    path = tmp_path / "calls.db"
+    _database_file(path, "first")
+    database = create_engine(parse_database_url(f"sqlite:///{path}"), read_only=True)
+
+    @event.listens_for(database.sync_engine, "do_connect")
+    def lose(*_arguments: object) -> None:
+        path.unlink()
+
+    async def open_it() -> None:
+        with pytest.raises(DatabaseUnavailable, match="unable to open database file"):
+            await ping(database)
+        for thread in threading.enumerate():  # the driver's, which still reports to this loop
+            if "_connection_worker_thread" in thread.name:
+                await asyncio.to_thread(thread.join, 60)
+
+    runner.run(open_it())
+    assert not path.exists()

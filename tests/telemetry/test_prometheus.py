@@ -71,6 +71,8 @@ def test_what_is_counted(metered: TestClient, platform: Platform, tenant: Tenant
     assert page["statement_seconds_count", ()] >= 3
     assert page["requests_running", ()] == 1
     assert page["connections_in_use", ()] == 0
+    assert page["connection_waits", ()] == 0
+    assert page["connection_wait_seconds_count", ()] == 0
     waiting = 0 if platform.url.startswith("sqlite") else page["rollup_backlog", ()]
     assert page["rollup_backlog", ()] == waiting
 

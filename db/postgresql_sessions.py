@@ -1,0 +1,107 @@
+"""Sessions of PostgreSQL: its own, or those of a pooler that lends them for a transaction.
+
+A pooler such as PgBouncer in transaction mode gives each transaction whichever session of the
+server is free. What a session was told, or has prepared, is then gone at the next transaction, and
+is left to a stranger. So through a pooler nothing is told to a session: statements are not kept
+prepared, and each statement of a reader has a transaction of its own, which says what it needs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+IS_POOLED = "is_pooled"
+NOTHING_PREPARED = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+
+
+def prepare_sessions(engine: AsyncEngine, settings: Mapping[str, str], *, read_only: bool) -> None:
+    """Give an engine's sessions their settings, or a reader's statements, where sessions are lent.
+
+    The sessions of a read-only engine must be in autocommit mode. Writers have transactions of
+    their own, which through a pooler run with the server's settings.
+    """
+    expects_pooler = False
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def open_session(
+        dialect: Dialect,
+        record: ConnectionPoolEntry,
+        arguments: list[Any],
+        options: dict[str, Any],
+    ) -> Any:  # noqa: ANN401 - the driver's connection, as the event wants it
+        nonlocal expects_pooler
+        may_prepare = not expects_pooler
+        if not may_prepare:
+            options |= NOTHING_PREPARED
+        connection: Any = dialect.connect(*arguments, **options)
+        try:
+            set_up = _set_up_if_direct(settings, seconds=options["timeout"])
+            is_pooled = expects_pooler = not connection.run_async(set_up)
+            if is_pooled and may_prepare:
+                connection.close()
+                connection = dialect.connect(*arguments, **options | NOTHING_PREPARED)
+        except BaseException:
+            connection.terminate()
+            raise
+        assert record.record_info is not None
+        record.record_info[IS_POOLED] = is_pooled
+        return connection
+
+    if read_only:
+        _run_in_transactions(engine, settings)
+
+
+def _set_up_if_direct(
+    settings: Mapping[str, str], *, seconds: float
+) -> Callable[[Any], Awaitable[bool]]:
+    """Give a session its settings, unless it is lent; tells whether it has them.
+
+    A pooler gives its clients process numbers of its own, which are not those of the sessions.
+    """
+
+    async def set_up(connection: Any) -> bool:  # noqa: ANN401 - the driver's connection
+        status = await connection.execute(
+            f"SELECT set_config(name, value, false) FROM (VALUES {_values(settings)}) "  # noqa: S608
+            f"AS settings (name, value) WHERE pg_backend_pid() = {connection.get_server_pid()}",
+            timeout=seconds,
+        )
+        return bool(status == f"SELECT {len(settings)}")
+
+    return set_up
+
+
+def _values(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"('{name}', '{value}')" for name, value in settings.items())
+
+
+def _run_in_transactions(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
+    local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+    begin = f"BEGIN READ ONLY; {local}"  # one message, which may go to no more than one session
+
+    @event.listens_for(engine.sync_engine, "do_execute")
+    def execute(
+        cursor: DBAPICursor,
+        statement: str,
+        parameters: Any,  # noqa: ANN401 - the event's
+        context: ExecutionContext,
+    ) -> bool:
+        """Run a statement; tells whether that was done."""
+        session: Any = context.root_connection.connection
+        if not session.record_info[IS_POOLED]:
+            return False
+        try:
+            session.run_async(lambda connection: connection.execute(begin))
+            context.dialect.do_execute(cursor, statement, parameters, context)
+            session.run_async(lambda connection: connection.execute("COMMIT"))
+        except context.dialect.loaded_dbapi.Error:  # the statement was refused
+            session.run_async(lambda connection: connection.execute("ROLLBACK"))
+            raise
+        except Exception:  # nobody knows how far it went
+            context.root_connection.invalidate()
+            raise
+        return True

@@ -1,0 +1,108 @@
+"""The file of an embedded database, which an operator may replace or remove while it is open.
+
+SQLite keeps the last commits in a second file, whose name is that of the database and ``-wal``.
+Nothing in it tells which database they belong to: a new database that is moved to the place of an
+old one is read, and soon overwritten, as if the old one's commits were its own. So before a new
+file is opened, what the old one left beside it is put aside.
+"""
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from db.errors import DatabaseUnavailable
+
+logger = logging.getLogger("call_analytics")
+
+COMPANIONS = ("-wal", "-shm")
+PUT_ASIDE = ".replaced"
+
+FileIdentity: TypeAlias = tuple[int, int]
+"""Device and inode: while a file is open, no other file has the same."""
+
+
+class OpenFile(NamedTuple):
+    """A file that connections have open, and the files beside it that they use."""
+
+    identity: FileIdentity
+    companions: dict[Path, FileIdentity]
+
+
+class SQLiteFile:
+    """The file at a path; another one, after it was replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._companions = [path.with_name(path.name + ending) for ending in COMPANIONS]
+        self._open: OpenFile | None = None
+
+    def find(self) -> FileIdentity | None:
+        """What is at the path now; what another file left beside it is put aside.
+
+        Raises:
+            OSError: where that cannot be done.
+        """
+        found = _identity(self._path)
+        if self._open is not None and found != self._open.identity:
+            what = "is gone" if found is None else "was replaced; the new one is opened"
+            logger.warning("the database's file %s", what)
+            self._put_aside(self._open)
+            self._open = None
+        return found
+
+    def find_existing(self) -> FileIdentity:
+        """As ``find``.
+
+        Raises:
+            DatabaseUnavailable: where there is nothing.
+        """
+        found = self.find()
+        if found is None:
+            raise DatabaseUnavailable(
+                "the database does not answer: its file is missing; put it back, or create one: "
+                "call-analytics db upgrade"
+            )
+        return found
+
+    def opened(self, found: FileIdentity | None) -> FileIdentity | None:
+        """Note that a connection is open to what ``find`` found just before, and return that.
+
+        Where it found nothing, the connection has created the file.
+        """
+        companions = {path: _identity(path) for path in self._companions}
+        now = _identity(self._path)
+        if now is None or found not in (None, now):  # replaced this instant; seen at the next use
+            return found
+        self._open = OpenFile(
+            now, {path: identity for path, identity in companions.items() if identity is not None}
+        )
+        return now
+
+    def _put_aside(self, old: OpenFile) -> None:
+        # Server processes notice at the same time. The second finds companions of the new file.
+        with _locked(self._path.parent):
+            for path, identity in old.companions.items():
+                if _identity(path) == identity:
+                    path.replace(path.with_name(path.name + PUT_ASIDE))
+
+
+def _identity(path: Path) -> FileIdentity | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
