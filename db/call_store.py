@@ -67,7 +67,7 @@ class Stored(NamedTuple):
 
 
 async def lock_organization(connection: AsyncConnection, organization_id: int) -> None:
-    """Make other writers of this organization's calls wait until the transaction ends.
+    """Make other imports into this organization wait until the transaction ends.
 
     So none of them uses an assistant that may yet be rolled back, or makes the same one again.
     """
