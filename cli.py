@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -78,10 +79,12 @@ OrganizationOption = Annotated[
 
 def main() -> None:
     """Run the command; a mistake of its user is told in one line."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may have what the terminal's code has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (DatabaseError, SettingsError) as error:
-        sys.exit(f"call-analytics: {error}")
+        sys.exit(f"call-analytics: {_escaped(str(error))}")
 
 
 @app.command()
@@ -193,9 +196,10 @@ def list_api_keys() -> None:
         async with connect(database) as connection:
             for key in await list_keys(connection):
                 state = "active" if key.is_active else "revoked"
+                slug = _escaped(key.organization_slug)
                 typer.echo(
-                    f"{key.key_id:>6}  {key.prefix:<16}  {state:<7}  "
-                    f"{key.organization_slug:<24}  {key.name}"
+                    f"{key.key_id:>6}  {_escaped(key.prefix):<16}  {state:<7}  "
+                    f"{slug:<24}  {_escaped(key.name)}"
                 )
 
     _with_database(load_settings(), run)
@@ -211,7 +215,7 @@ def revoke_api_key(
         async with transaction(database) as connection:
             await require_managed(connection)
             key = await revoke_key(connection, key_id)
-        typer.echo(f"Revoked {key.prefix} of {key.organization_slug}.")
+        typer.echo(f"Revoked {_escaped(key.prefix)} of {_escaped(key.organization_slug)}.")
 
     _with_database(load_settings(), run)
 
@@ -343,7 +347,7 @@ class _ImportProgress:
 
     def bad_row(self, line: int, reason: str) -> None:
         """Report a row that was not imported."""
-        typer.echo(f"line {line}: {reason}", err=True)
+        typer.echo(f"line {line}: {_escaped(reason)}", err=True)
 
 
 def _progress(*columns: ProgressColumn) -> Progress:
@@ -353,6 +357,14 @@ def _progress(*columns: ProgressColumn) -> Progress:
 
 def _summary(report: ImportReport) -> str:
     return f"{report.added:,} added, {report.updated:,} updated, {report.rejected:,} rejected"
+
+
+def _escaped(text: str) -> str:
+    """Text of others for a terminal: on one line, and without codes that the terminal obeys."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _only(slugs: list[str]) -> str:
