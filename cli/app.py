@@ -1,6 +1,7 @@
 """The command as a whole: its nouns, and how a mistake is told."""
 
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -11,6 +12,7 @@ from cli.keys import key_commands
 from cli.rollups import rollup_commands
 from cli.schema import schema
 from cli.serve import serve
+from cli.terminal import escaped
 from db.errors import DatabaseError
 from settings import SettingsError
 
@@ -31,7 +33,9 @@ app.command()(schema)
 
 def run() -> None:
     """Run the command; a mistake of its user is told in one line."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may have what the terminal's code has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (DatabaseError, SettingsError) as error:
-        sys.exit(f"call-analytics: {error}")
+        sys.exit(f"call-analytics: {escaped(str(error))}")

@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
 from cli.organization import OrganizationOption, only_organization
-from cli.progress import progress_bar
+from cli.terminal import escaped, progress_bar
 from cli.with_database import with_database
 from db.engine import Database, transaction
 from db.importing import ImportReport, import_calls
@@ -72,7 +72,7 @@ class _ImportProgress:
 
     def bad_row(self, line: int, reason: str) -> None:
         """Report a row that was not imported."""
-        typer.echo(f"line {line}: {reason}", err=True)
+        typer.echo(f"line {line}: {escaped(reason)}", err=True)
 
 
 def _summary(report: ImportReport) -> str:

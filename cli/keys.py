@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.organization import OrganizationOption, only_organization
+from cli.terminal import escaped
 from cli.with_database import with_database
 from db.engine import Database, connect, transaction
 from db.keys import create_key, list_keys, revoke_key
@@ -39,9 +40,10 @@ def list_api_keys() -> None:
         async with connect(database) as connection:
             for key in await list_keys(connection):
                 state = "active" if key.is_active else "revoked"
+                slug = escaped(key.organization_slug)
                 typer.echo(
-                    f"{key.key_id:>6}  {key.prefix:<16}  {state:<7}  "
-                    f"{key.organization_slug:<24}  {key.name}"
+                    f"{key.key_id:>6}  {escaped(key.prefix):<16}  {state:<7}  "
+                    f"{slug:<24}  {escaped(key.name)}"
                 )
 
     with_database(load_settings(), run)
@@ -57,6 +59,6 @@ def revoke_api_key(
         async with transaction(database) as connection:
             await require_managed(connection)
             key = await revoke_key(connection, key_id)
-        typer.echo(f"Revoked {key.prefix} of {key.organization_slug}.")
+        typer.echo(f"Revoked {escaped(key.prefix)} of {escaped(key.organization_slug)}.")
 
     with_database(load_settings(), run)

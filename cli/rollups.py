@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
-from cli.progress import progress_bar
+from cli.terminal import progress_bar
 from cli.with_database import with_database
 from db.engine import Database
 from db.errors import OperatorError

@@ -1,5 +1,6 @@
 """One exported call: its fields, and why a row is refused."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -18,6 +19,7 @@ FIELD_NAMES = {
 """The platform's two spellings of a field: in its JSON export, and as a CSV heading."""
 
 LARGEST_DURATION = 2**31 - 1
+DURATION = re.compile("[0-9]{1,10}")
 
 
 class BadRow(ValueError):  # noqa: N818 - the row is bad, the program is fine
@@ -81,11 +83,10 @@ def _duration(record: Mapping[str, object]) -> int | None:
     value = _value(record, "duration")
     if value is None:
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_DURATION:
-        return value
-    raise BadRow(f"{FIELD_NAMES['duration']} must be a whole number of seconds, not {value!r:.40}")
+    number = int(value) if isinstance(value, str) and DURATION.fullmatch(value) else value
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST_DURATION:
+        return number
+    raise BadRow(f"{FIELD_NAMES['duration']} must be a whole number of seconds, not {_cut(value)}")
 
 
 def _timestamp(record: Mapping[str, object], field: str) -> datetime | None:
@@ -101,5 +102,12 @@ def _timestamp(record: Mapping[str, object], field: str) -> datetime | None:
         return moment.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         raise BadRow(
-            f"{FIELD_NAMES[field]} must be a time like 2026-03-10T12:00:00, not {value!r:.40}"
+            f"{FIELD_NAMES[field]} must be a time like 2026-03-10T12:00:00, not {_cut(value)}"
         ) from None
+
+
+def _cut(value: object) -> str:
+    """A value as it was written, or its beginning; what is nested may be too deep for that."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    return f"{value!r:.40}"

@@ -1,15 +1,18 @@
 """Storing many calls at once, each new or an update of the call with the same SID."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, func, insert, select
+from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.dialects import backend_of
-from db.models import Assistant, Call
+from db.models import Assistant, Call, Organization
 from db.organizations import service_user_id
+
+Insertion: TypeAlias = sqlite.Insert | postgresql.Insert
 
 UPDATED = (
     "assistant_id",
@@ -53,47 +56,72 @@ class StagedCall(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What became of a batch of calls."""
+    """What became of a batch of calls, as the statements themselves told.
+
+    Those that were neither added nor are foreign were updated.
+    """
 
     added: int
-    updated: int
     foreign: list[int]
     """Numbers of those whose SID is another organization's call, which stayed as it was."""
+
+
+async def lock_organization(connection: AsyncConnection, organization_id: int) -> None:
+    """Make other imports into this organization wait until the transaction ends.
+
+    So none of them uses an assistant that may yet be rolled back, or makes the same one again.
+    """
+    organization = select(Organization.id).where(Organization.id == organization_id)
+    await connection.execute(organization.with_for_update(key_share=True))
 
 
 async def store_calls(
     connection: AsyncConnection, organization_id: int, calls: Sequence[StagedCall]
 ) -> Stored:
-    """Store calls of one organization, whose SIDs must differ, in the current transaction."""
+    """Store calls of one organization, whose SIDs must differ, in the current transaction.
+
+    Each statement decides row by row, and waits for whoever is writing the same SID at that
+    moment; so what it returns is what this organization owns.
+    """
+    new = await _store(
+        connection,
+        calls,
+        lambda insertion: insertion.on_conflict_do_nothing(index_elements=["call_sid"]),
+    )
+    known = [call for call in calls if call.call_sid not in new]
+    own_assistants = select(Assistant.id).where(Assistant.organization_id == organization_id)
+    updated = await _store(
+        connection,
+        known,
+        lambda insertion: insertion.on_conflict_do_update(
+            index_elements=["call_sid"],
+            set_={name: insertion.excluded[name] for name in UPDATED},
+            where=Call.assistant_id.in_(own_assistants),
+        ),
+    )
+    foreign = [call.number for call in known if call.call_sid not in updated]
+    return Stored(len(new), foreign)
+
+
+async def _store(
+    connection: AsyncConnection,
+    calls: Sequence[StagedCall],
+    settle_conflicts: Callable[[Insertion], Insertion],
+) -> set[str]:
+    """Insert calls in one statement; returns the SIDs of those that it inserted or updated."""
+    if not calls:
+        return set()
     backend = backend_of(connection.dialect)
     await connection.run_sync(_staged_calls.create)
     await backend.bulk_insert(connection, _staged_calls, calls)
-
-    known = (
-        select(_staged_calls.c.number, Assistant.organization_id)
-        .join(Call, Call.call_sid == _staged_calls.c.call_sid)
-        .join(Assistant, Assistant.id == Call.assistant_id)
-    )
-    foreign = known.where(Assistant.organization_id != organization_id)
-    foreign_numbers = sorted(await connection.scalars(foreign))
-    known_count = await connection.scalar(select(func.count()).select_from(known.subquery()))
-    assert known_count is not None
-
     names = [column.name for column in _staged_calls.columns if column.name != "number"]
-    insertion = backend.upsert(Call).from_select(
-        names,
-        select(*(_staged_calls.c[name] for name in names)).where(
-            _staged_calls.c.number.not_in(foreign.with_only_columns(_staged_calls.c.number))
-        ),
-    )
-    await connection.execute(
-        insertion.on_conflict_do_update(
-            index_elements=["call_sid"], set_={name: insertion.excluded[name] for name in UPDATED}
-        )
-    )
+    # In order of the SIDs, or two statements could wait for each other. (SQLite needs some word
+    # between the table and ON CONFLICT.)
+    rows = select(*(_staged_calls.c[name] for name in names)).order_by(_staged_calls.c.call_sid)
+    insertion = settle_conflicts(backend.upsert(Call).from_select(names, rows))
+    stored = set(await connection.scalars(insertion.returning(Call.call_sid)))
     await connection.run_sync(_staged_calls.drop)
-    updated = known_count - len(foreign_numbers)
-    return Stored(len(calls) - known_count, updated, foreign_numbers)
+    return stored
 
 
 async def assistants_by_name(connection: AsyncConnection, organization_id: int) -> dict[str, int]:

@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.call_files import FileRow, read_call_file
 from db.call_rows import BadRow, CallRow
-from db.call_store import StagedCall, assistants_by_name, create_assistant, store_calls
+from db.call_store import (
+    StagedCall,
+    assistants_by_name,
+    create_assistant,
+    lock_organization,
+    store_calls,
+)
 from db.engine import Database, transaction
 from db.errors import OperatorError
 from db.migrate import require_managed
@@ -72,6 +78,7 @@ async def _store(
 ) -> None:
     await require_managed(connection)
     organization_id = await find_organization(connection, organization_slug)
+    await lock_organization(connection, organization_id)
     bad_rows = [(row.line, str(row.content)) for row in batch if isinstance(row.content, BadRow)]
     calls = [(row.line, row.content) for row in batch if isinstance(row.content, CallRow)]
     newest = {call.call_sid: number for number, (_line, call) in enumerate(calls)}
@@ -97,11 +104,12 @@ async def _store(
             )
         )
     stored = await store_calls(connection, organization_id, staged)
-    bad_rows += [(calls[number][0], FOREIGN_CALL) for number in stored.foreign]
+    foreign_sids = {calls[number][1].call_sid for number in stored.foreign}
+    bad_rows += [(line, FOREIGN_CALL) for line, call in calls if call.call_sid in foreign_sids]
     for line, reason in sorted(bad_rows):
         on_bad_row(line, reason)
     report.added += stored.added
-    report.updated += stored.updated + len(calls) - len(staged)
+    report.updated += len(batch) - stored.added - len(bad_rows)  # earlier rows of a call as well
     report.rejected += len(bad_rows)
     report.position = batch[-1].position
 

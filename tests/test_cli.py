@@ -231,6 +231,59 @@ def test_check_tells_what_an_empty_database_needs(tmp_path: Path) -> None:
     assert result.returncode == 0
 
 
+def test_names_reach_the_terminal_without_codes_that_it_obeys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = "a\x1b[2J\x1b]0;title\x07b\nc\r\t\x9b\u202ed\u2066\u200b\u2028e"
+    shown = r"a\x1b[2J\x1b]0;title\x07b\nc\r\t\x9b\u202ed\u2066\u200b\u2028e"
+    path = tmp_path / "calls\x1b.csv"
+    path.write_text(CSV.replace("never", "\x1b[2J"))
+    run(tmp_path, "db", "upgrade")
+
+    imported = run(tmp_path, "import", path.name, "--create", "--organization", evil)
+    assert imported.stderr == (
+        r"line 3: Duration (seconds) must be a whole number of seconds, not '\x1b[2J'" + "\n"
+    )
+    key = run(tmp_path, "keys", "create", "--name", f"{evil} ключ").stdout[:12]
+    row = f"     1  {key}...   active   {shown:<24}  {shown} "
+    assert run(tmp_path, "keys", "list").stdout == f"{row}ключ\n"
+    revoked = run(tmp_path, "keys", "revoke", "1")
+    assert revoked.stdout == f"Revoked {key}... of {shown}.\n"
+    refused = run(tmp_path, "keys", "create", "--organization", "x")
+    assert refused.stderr == (
+        f"call-analytics: there is no organization 'x' (there are: {shown})\n"
+    )
+    refused = run(tmp_path, "import", "\x1b.csv")
+    assert refused.stderr == (
+        "call-analytics: \\x1b.csv cannot be read: No such file or directory\n"
+    )
+
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")  # which has no such letters
+    listed = run(tmp_path, "keys", "list")
+    assert (listed.stderr, listed.returncode) == ("", 0)
+    assert listed.stdout == row.replace("active ", "revoked") + r"\u043a\u043b\u044e\u0447" + "\n"
+
+
+def test_what_cannot_be_imported_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "calls"
+    path.write_text(CSV.replace("never", "9" * 5_000))
+    run(tmp_path, "db", "upgrade")
+
+    result = run(tmp_path, "import", "calls", "--create", "--organization", "acme")
+    assert result.stdout.splitlines()[-1] == "1 added, 0 updated, 1 rejected."
+    assert result.stderr == (
+        f"line 3: Duration (seconds) must be a whole number of seconds, not '{'9' * 39}\n"
+    )
+
+    path.write_text("x" * 131_073)
+    result = run(tmp_path, "import", "calls")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "call-analytics: the file's first line cannot be read: "
+        "field larger than field limit (131072)\n"
+    )
+
+
 def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(CSV)
     run(tmp_path, "db", "upgrade")

@@ -1,6 +1,7 @@
 """Requests at the same moment: those that ask the same share an answer, and no others do."""
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,10 @@ from itertools import cycle
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from db.engine import transaction
 from resolvers.call_analytics import call_analytics
 from server import create_app
 from settings import Settings
@@ -126,3 +129,40 @@ def test_those_who_ask_at_another_moment_do_not(platform: Platform, tenant: Tena
         now = datetime.fromisoformat(answer["windowEnd"])
         expected = platform.expected(tenant.organization_id, "7d", now=now)
         assert answer["totalCalls"] == expected["total_calls"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_nobody_waits_for_any_more_is_given_up(
+    platform: Platform,
+    tenant: Tenant,
+    service: Callable[..., TestClient],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """All time out, and a minute before the database would stop their statement it is stopped."""
+    client = service(request_timeout_seconds=2, statement_timeout_seconds=60)
+    asks = [_operation(tenant.headers, "Totals", "LAST_90_DAYS"), _rest(tenant.headers, "90d")]
+    expected = [ask(client) for ask in asks]
+    running = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+
+    async def give_up() -> list[Any]:
+        async with transaction(platform.writer) as writer:
+            await writer.execute(text("LOCK TABLE calls, call_rollups IN ACCESS EXCLUSIVE MODE"))
+            refused = await asyncio.to_thread(_at_once, client, asks * 3)
+            async with asyncio.timeout(30):
+                while await writer.scalar(running):  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0.05)
+            return refused
+
+    refused = platform.run(give_up())
+    answers = [ask(client) for ask in asks]
+    gc.collect()
+
+    assert [answer.keys() & {"detail", "errors"} for answer in refused] == [
+        {"errors"},
+        {"detail"},
+    ] * 3
+    assert answers == expected
+    assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -1,9 +1,14 @@
 """Reads that are shared: fewer of them, and never one that began before the question came."""
 
 import asyncio
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from resolvers.errors import Unavailable
 from schema.sharing import SharedReads
 
 pytestmark = pytest.mark.anyio
@@ -15,12 +20,20 @@ class Counter:
     def __init__(self) -> None:
         self.value = 0
         self.reads = 0
+        self.running = 0
         self.may_end = asyncio.Event()
+        self.fault: Exception | None = None
 
     async def read(self) -> int:
         self.reads += 1
+        self.running += 1
         seen = self.value
-        await self.may_end.wait()
+        try:
+            await self.may_end.wait()
+        finally:
+            self.running -= 1
+            if self.fault is not None:
+                raise self.fault
         return seen
 
 
@@ -89,3 +102,94 @@ async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None
     source.may_end.set()
 
     assert await staying == 0
+
+
+async def test_a_read_that_all_have_left_before_it_began_never_begins() -> None:
+    source, shared = Counter(), SharedReads[str, int]()
+    with nothing_is_lost():
+        first = asyncio.create_task(shared.read("a", source.read))
+        await begun()
+        await all_leave([asyncio.create_task(shared.read("a", source.read)) for _ in range(3)])
+        source.may_end.set()
+        assert await first == 0
+        await begun()
+
+    assert source.reads == 1
+
+
+async def test_a_read_that_all_leave_while_it_runs_is_cancelled() -> None:
+    source, shared = Counter(), SharedReads[str, int]()
+    with nothing_is_lost():
+        asked = [asyncio.create_task(shared.read("a", source.read)) for _ in range(3)]
+        await begun()
+        assert source.running == 1
+        await all_leave(asked[:2])
+        await begun()
+        assert source.running == 1, "one waits still"
+        await all_leave(asked[2:])
+        await begun()
+
+    assert (source.reads, source.running) == (1, 0)
+
+
+async def test_who_comes_after_all_have_left_gets_a_read_of_its_own() -> None:
+    source, shared = Counter(), SharedReads[str, int]()
+    with nothing_is_lost():
+        running = asyncio.create_task(shared.read("a", source.read))
+        await begun()
+        waiting = asyncio.create_task(shared.read("a", source.read))
+        await begun()
+        # In one step, so that nothing that was left has had the time to end.
+        running.cancel()
+        waiting.cancel()
+        await asyncio.wait([running, waiting])
+        source.value = 1
+        late = asyncio.create_task(shared.read("a", source.read))
+        source.may_end.set()
+        assert await late == 1
+        assert await shared.read("a", source.read) == 1
+
+    assert (source.reads, source.running) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "logged"), [(RuntimeError("secret"), "RuntimeError"), (Unavailable(), None)]
+)
+@pytest.mark.parametrize("ends_first", [True, False])
+async def test_a_fault_that_nobody_hears_of_is_logged(
+    caplog: pytest.LogCaptureFixture, fault: Exception, logged: str | None, ends_first: bool
+) -> None:
+    source, shared = Counter(), SharedReads[str, int]()
+    source.fault = fault
+    with nothing_is_lost(), caplog.at_level(logging.ERROR):
+        asked = [asyncio.create_task(shared.read("a", source.read)) for _ in range(2)]
+        await begun()
+        if ends_first:  # the read ends, and before they are told they leave
+            source.may_end.set()
+            await asyncio.sleep(0)
+        await all_leave(asked)
+        await begun()
+
+    assert source.running == 0
+    assert [vars(record)["fault"] for record in caplog.records] == ([logged] if logged else [])
+
+
+async def all_leave(asked: list["asyncio.Task[int]"]) -> None:
+    """Have all stop waiting for their answers."""
+    await asyncio.sleep(0)
+    for task in asked:
+        task.cancel()
+    await asyncio.wait(asked)
+    assert all(task.cancelled() for task in asked)
+
+
+@contextmanager
+def nothing_is_lost() -> Iterator[None]:
+    """Nothing goes wrong meanwhile that only the event loop hears of."""
+    problems: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: problems.append(context["message"]))
+    yield
+    gc.collect()  # a task tells as it goes that nobody asked for its exception
+    loop.set_exception_handler(None)
+    assert problems == []

@@ -1,0 +1,18 @@
+"""What a command writes on a terminal."""
+
+import sys
+
+from rich.progress import Progress, ProgressColumn
+
+
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A progress bar, which is there on a terminal only."""
+    return Progress(*columns, disable=not sys.stdout.isatty())
+
+
+def escaped(text: str) -> str:
+    """Text of others for a terminal: on one line, and without codes that the terminal obeys."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
