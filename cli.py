@@ -24,7 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from db.check import Finding, check_database
+from db.check import check_database
 from db.demo import prepare_demo
 from db.engine import (
     Database,
@@ -38,13 +38,14 @@ from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
 from db.importing import ImportReport, import_calls
 from db.keys import create_key, list_keys, revoke_key
 from db.measures import Measure
-from db.migrate import DatabaseState, prepare_to_serve, require_managed, upgrade
+from db.migrate import prepare_to_serve, require_managed, upgrade
+from db.obstacles import Finding
 from db.organizations import create_organization, organization_slugs
+from db.rollup_state import rollup_status
 from db.rollup_upkeep import (
     compact_rollups,
     disable_rollups,
     enable_rollups,
-    rollup_status,
     verify_rollups,
 )
 from db.rollups import HOUR, Difference
@@ -231,15 +232,10 @@ def upgrade_database() -> None:
 @database_commands.command("check")
 def check() -> None:
     """Tell what the database is, what is missing or slow in it, and what to do about it."""
-
-    async def run(database: Database) -> tuple[DatabaseState, list[Finding]]:
-        async with connect(database) as connection:
-            return await check_database(connection)
-
-    state, findings = _with_database(load_settings(), run, read_only=True)
+    state, findings = _with_database(load_settings(), check_database, read_only=True)
     typer.echo(f"The database is {state.value}.")
     for finding in findings:
-        typer.echo(f"- {finding.problem}. Remedy:\n  {finding.remedy}")
+        _echo_finding(finding)
     if findings:
         raise typer.Exit(1)
     typer.echo("Nothing is missing.")
@@ -278,6 +274,8 @@ def status() -> None:
     typer.echo(
         f"Rollups are {found.state.value}: {found.rows:,} rows, {found.waiting:,} to be merged."
     )
+    if found.finding is not None:
+        _echo_finding(found.finding)
 
 
 @rollup_commands.command("compact")
@@ -349,6 +347,10 @@ class _ImportProgress:
 def _progress(*columns: ProgressColumn) -> Progress:
     """A progress bar, which is there on a terminal only."""
     return Progress(*columns, disable=not sys.stdout.isatty())
+
+
+def _echo_finding(finding: Finding) -> None:
+    typer.echo(f"- {finding.problem}. Remedy:\n  {finding.remedy}")
 
 
 def _summary(report: ImportReport) -> str:

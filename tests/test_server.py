@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from db.rollup_upkeep import rollup_status
+from db.rollup_state import rollup_status
 from tests.platform import Platform
 
 
