@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from db.engine import Database, ping
 from db.errors import DatabaseError
-from db.rollup_upkeep import rollup_backlog
+from db.rollup_state import rollup_backlog
 from schema.bearer import bearer_key
 from schema.rest import json_response
 from schema.sharing import SharedReads

@@ -2,10 +2,11 @@
 
 import typer
 
+from cli.terminal import echo_finding
 from cli.with_database import with_database
-from db.check import Finding, check_database
-from db.engine import Database, connect, transaction
-from db.migrate import DatabaseState, upgrade
+from db.check import check_database
+from db.engine import Database, transaction
+from db.migrate import upgrade
 from settings import load_settings
 
 database_commands = typer.Typer(help="The database.", no_args_is_help=True)
@@ -26,15 +27,10 @@ def upgrade_database() -> None:
 @database_commands.command("check")
 def check() -> None:
     """Tell what the database is, what is missing or slow in it, and what to do about it."""
-
-    async def run(database: Database) -> tuple[DatabaseState, list[Finding]]:
-        async with connect(database) as connection:
-            return await check_database(connection)
-
-    state, findings = with_database(load_settings(), run, read_only=True)
+    state, findings = with_database(load_settings(), check_database, read_only=True)
     typer.echo(f"The database is {state.value}.")
     for finding in findings:
-        typer.echo(f"- {finding.problem}. Remedy:\n  {finding.remedy}")
+        echo_finding(finding)
     if findings:
         raise typer.Exit(1)
     typer.echo("Nothing is missing.")

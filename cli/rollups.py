@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
-from cli.terminal import progress_bar
+from cli.terminal import echo_finding, progress_bar
 from cli.with_database import with_database
 from db.engine import Database
 from db.errors import OperatorError
 from db.measures import Measure
+from db.rollup_state import rollup_status
 from db.rollup_upkeep import (
     compact_rollups,
     disable_rollups,
     enable_rollups,
-    rollup_status,
     verify_rollups,
 )
 from db.rollups import HOUR, Difference
@@ -56,6 +56,8 @@ def status() -> None:
     typer.echo(
         f"Rollups are {found.state.value}: {found.rows:,} rows, {found.waiting:,} to be merged."
     )
+    if found.finding is not None:
+        echo_finding(found.finding)
 
 
 @rollup_commands.command("compact")

@@ -2,12 +2,20 @@
 
 import sys
 
+import typer
 from rich.progress import Progress, ProgressColumn
+
+from db.obstacles import Finding
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
     """A progress bar, which is there on a terminal only."""
     return Progress(*columns, disable=not sys.stdout.isatty())
+
+
+def echo_finding(finding: Finding) -> None:
+    """Print what an operator should do, and how."""
+    typer.echo(f"- {escaped(finding.problem)}. Remedy:\n  {escaped(finding.remedy)}")
 
 
 def escaped(text: str) -> str:

@@ -2,22 +2,16 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, func, inspect, literal_column, not_, select
 from sqlalchemy.engine.interfaces import ReflectedIndex
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.dialects import backend_of
+from db.catalogs import catalog_of
+from db.dialects import among, backend_of, is_instant
+from db.engine import Database, connect
 from db.migrate import DatabaseState, database_state
-from db.models import Base
-
-
-class Finding(NamedTuple):
-    """Something an operator should do, and how."""
-
-    problem: str
-    remedy: str
-    """The exact command or SQL statement."""
+from db.models import Assistant, Call
+from db.obstacles import Finding, barriers, misfits, refused_connection
+from db.rollup_state import RollupState, rollup_condition
 
 
 class NeededIndex(NamedTuple):
@@ -50,59 +44,93 @@ STATES = {
 }
 
 
-async def check_database(connection: AsyncConnection) -> tuple[DatabaseState, list[Finding]]:
+LARGEST_GRAPHQL_INT = 2**31 - 1
+CREATE_INDEX = "CREATE INDEX"
+"""A partitioned table knows no other way."""
+
+
+async def check_database(database: Database) -> tuple[DatabaseState, list[Finding]]:
     """What the database is, and what should be done about it.
 
-    The connection must not be in a transaction of its own, for what is forbidden is found by
-    trying.
+    Raises:
+        DatabaseUnavailable: where it does not answer.
     """
-    state = await database_state(connection)
-    if state in STATES:
-        return state, [STATES[state]]
-    findings = await connection.run_sync(_missing)
-    if not findings:
-        findings = await _unreadable(connection)
-        findings += await connection.run_sync(_missing_indexes)
-    return state, findings
+    refusal = await refused_connection(database)
+    if refusal is not None:
+        return DatabaseState.HIDDEN, [refusal]
+    async with connect(database) as connection:
+        state = await database_state(connection)
+        if state in STATES:
+            return state, [STATES[state]]
+        findings = await connection.run_sync(misfits)
+        if findings:
+            return state, findings
+        barred = await connection.run_sync(barriers)
+        findings = barred + await connection.run_sync(_missing_indexes)
+        if barred:
+            return state, findings
+        findings += await connection.run_sync(_odd_rows)
+    return state, findings + await _unread_rollups(database)
 
 
-def _missing(connection: Connection) -> list[Finding]:
-    inspector = inspect(connection)
-    present = set(inspector.get_table_names())
+def _odd_rows(connection: Connection) -> list[Finding]:
+    """Rows that do not count, or that not every answer can hold."""
     findings = []
-    for name, table in Base.metadata.tables.items():
-        columns = (
-            {column["name"] for column in inspector.get_columns(name)} if name in present else set()
+    # By assistant, so that the index leads to them.
+    odd = (
+        among(Call.assistant_id, select(Assistant.id).scalar_subquery())
+        & Call.started_at.is_not(None)
+        & not_(is_instant(Call.started_at))
+    )
+    count = connection.scalar(select(func.count()).select_from(Call).where(odd))
+    if count:
+        listing = select(Call.id, Call.started_at).where(odd).compile(dialect=connection.dialect)
+        findings.append(
+            Finding(
+                f"started_at of {count:,} calls is no time of the years 1 to 9999, "
+                "so they never count",
+                f"{' '.join(str(listing).split())};",
+            )
         )
-        missing = [column.name for column in table.columns if column.name not in columns]
-        if name not in present:
-            findings.append(Finding(f"there is no table {name}", "point the service elsewhere"))
-        elif missing:
-            findings.append(
-                Finding(
-                    f"table {name} has no column {', '.join(missing)}",
-                    "point the service at a database with the platform's schema",
-                )
+    large = Assistant.id > literal_column(str(LARGEST_GRAPHQL_INT))
+    count = connection.scalar(select(func.count()).select_from(Assistant).where(large))
+    if count:
+        findings.append(
+            Finding(
+                f"the ids of {count:,} assistants exceed {LARGEST_GRAPHQL_INT}, the largest Int of "
+                "GraphQL, so assistantId cannot be told there",
+                "ask for topAssistants without assistantId, or over REST",
             )
+        )
     return findings
 
 
-async def _unreadable(connection: AsyncConnection) -> list[Finding]:
-    findings = []
-    for name, table in Base.metadata.tables.items():
-        try:
-            await connection.execute(select(table).limit(0))
-        except DBAPIError:
-            user = connection.engine.url.username
-            findings.append(
-                Finding(f"table {name} cannot be read", f"GRANT SELECT ON {name} TO {user};")
-            )
-    return findings
+async def _unread_rollups(database: Database) -> list[Finding]:
+    condition = await rollup_condition(database)
+    if condition.finding is None:
+        return []
+    if condition.state is RollupState.DETACHED:
+        async with connect(database) as connection:
+            reason = await connection.run_sync(_unwatchable)
+        if reason is not None:
+            return [
+                Finding(f"{condition.finding.problem}: {reason}", "call-analytics rollups disable")
+            ]
+    return [condition.finding]
+
+
+def _unwatchable(connection: Connection) -> str | None:
+    return catalog_of(connection).unwatchable(connection)
 
 
 def _missing_indexes(connection: Connection) -> list[Finding]:
     inspector = inspect(connection)
-    create = backend_of(connection.dialect).create_index_online
+    create_online = backend_of(connection.dialect).create_index_online
+    partitioned = {
+        relation.name
+        for relation in catalog_of(connection).relations(connection)
+        if relation.is_visible and relation.kind == "partitioned table"
+    }
     findings = []
     for needed in NEEDED_INDEXES:
         present = inspector.get_indexes(needed.table)
@@ -113,6 +141,7 @@ def _missing_indexes(connection: Connection) -> list[Finding]:
         if any(_serves(index, needed) for index in present) or needed.leading in unique:
             continue
         columns = ", ".join(needed.leading + needed.carried)
+        create = CREATE_INDEX if needed.table in partitioned else create_online
         findings.append(
             Finding(
                 f"table {needed.table} has no index {needed.name}, so answers are slow",

@@ -28,8 +28,8 @@ from db.sqlite_file import SQLiteFile
 
 BUSY_TIMEOUT_MS = 10_000
 
-# Undefined table, insufficient privilege, and a cached plan whose tables have changed.
-POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42501", "0A000"}
+# Undefined table and column, insufficient privilege, and a cached plan whose tables have changed.
+POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42703", "42501", "0A000"}
 
 
 class utc_date(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
@@ -59,7 +59,7 @@ class utc_hour(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function 
 
 @compiles(utc_hour, "postgresql")
 def _utc_hour_postgresql(element: utc_hour, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"date_trunc('hour', {compiler.process(element.clauses, **kwargs)})"
+    return f"CAST(date_trunc('hour', {compiler.process(element.clauses, **kwargs)}) AS TIMESTAMP)"
 
 
 @compiles(utc_hour, "sqlite")
@@ -76,12 +76,38 @@ class utc_day(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function i
 
 @compiles(utc_day, "postgresql")
 def _utc_day_postgresql(element: utc_day, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"date_trunc('day', {compiler.process(element.clauses, **kwargs)})"
+    return f"CAST(date_trunc('day', {compiler.process(element.clauses, **kwargs)}) AS TIMESTAMP)"
 
 
 @compiles(utc_day, "sqlite")
 def _utc_day_sqlite(element: utc_day, compiler: SQLCompiler, **kwargs: Any) -> str:
     return f"(substr({compiler.process(element.clauses, **kwargs)}, 1, 10) || ' 00:00:00.000000')"
+
+
+class is_instant(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
+    """Whether a stored timestamp is an instant of the years 1 to 9999; nothing else counts."""
+
+    inherit_cache = True  # and no Boolean type, which SQLite would compare with 1
+
+
+@compiles(is_instant, "postgresql")
+def _is_instant_postgresql(element: is_instant, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # Two ends of a range, for an index; infinities and years before Christ are outside.
+    moment = compiler.process(element.clauses, **kwargs)
+    return f"({moment} >= TIMESTAMP '0001-01-01' AND {moment} < TIMESTAMP '10000-01-01')"
+
+
+@compiles(is_instant, "sqlite")
+def _is_instant_sqlite(element: is_instant, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # A column takes any text, so the form itself is looked at: the one that the driver writes.
+    # A modifier makes datetime() mend the 30th of February, which then is not what is stored. The
+    # plus keeps the planner from taking this bound instead of the window's.
+    moment = compiler.process(element.clauses, **kwargs)
+    fraction = "[0-9]" * 6
+    return (
+        f"({moment} GLOB '????-??-?? ??:??:??.{fraction}' AND +{moment} >= '0001' "
+        f"AND datetime(substr({moment}, 1, 19), '+0 days') = substr({moment}, 1, 19))"
+    )
 
 
 class among(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is

@@ -5,7 +5,7 @@ from time import monotonic
 from db.engine import Database
 from db.errors import DatabaseChanged
 from db.figures import Figures, Scope, Wanted, read_figures
-from db.rollups import RollupState, rollup_state
+from db.rollup_state import RollupState, rollup_state
 
 LOOK_AGAIN_SECONDS = 30
 

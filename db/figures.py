@@ -20,7 +20,9 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
+    case,
     desc,
+    func,
     literal_column,
     null,
     select,
@@ -29,12 +31,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import CTE, CompoundSelect
 
-from db.dialects import among, utc_date
+from db.dialects import among, is_instant, utc_date
 from db.engine import Database, connect
 from db.errors import DatabaseChanged
 from db.measures import Measure, sums_of_calls, total_of
 from db.models import Assistant, Call
-from db.rollups import DAY, HOUR, call_rollups, readiness
+from db.rollups import DAY, HOUR, call_rollups
+from db.triggers import are_rolled_up
 
 
 class Section(IntEnum):
@@ -178,7 +181,7 @@ def figures_statement(wanted: Wanted, *, use_rollups: bool) -> Select[Any] | Com
     if Section.ASSISTANTS in wanted.sections:
         sections.append(_assistants(parts, wanted.sections[Section.ASSISTANTS]))
     if use_rollups:  # seen in the same snapshot as the rollups themselves
-        sections.append(_row(Section.READINESS, {Measure.CALLS: readiness()}))
+        sections.append(_row(Section.READINESS, {Measure.CALLS: _readiness()}))
     rows = sections[0] if len(sections) == 1 else union_all(*sections)
     return rows.order_by("section", "day", desc("calls"), "assistant_id")
 
@@ -186,7 +189,7 @@ def figures_statement(wanted: Wanted, *, use_rollups: bool) -> Select[Any] | Com
 def in_scope(assistant_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[Any]:
     """The tenant predicate: the rows of the organization's assistants, inactive ones too."""
     assistants = select(Assistant.id).where(
-        Assistant.organization_id == bindparam("organization_id", type_=Integer)
+        Assistant.organization_id == bindparam("organization_id", type_=BigInteger)
     )
     return among(assistant_id, assistants.scalar_subquery())
 
@@ -205,7 +208,11 @@ def _calls_tile(wanted: Wanted, *conditions: ColumnElement[bool]) -> Select[Any]
     """A tile of calls, summed up as far as the wanted sections allow."""
     keys = _keys(wanted, Call.assistant_id, Call.started_at)
     measures = sums_of_calls(wanted.measures, Call.status, Call.duration)
-    return select(*keys, *measures).where(in_scope(Call.assistant_id), *conditions).group_by(*keys)
+    return (
+        select(*keys, *measures)
+        .where(in_scope(Call.assistant_id), *conditions, is_instant(Call.started_at))
+        .group_by(*keys)
+    )
 
 
 def _rollup_tile(wanted: Wanted, grain: int, *conditions: ColumnElement[bool]) -> Select[Any]:
@@ -261,6 +268,11 @@ def _row(
     )
 
 
+def _readiness() -> ColumnElement[int]:
+    are_ready = case((are_rolled_up(), literal_column("1")), else_=literal_column("0"))
+    return are_ready.cast(BigInteger)
+
+
 def _merged(parts: CTE, measures: frozenset[Measure]) -> dict[Measure, ColumnElement[Any]]:
     return {measure: total_of(parts.columns[measure]) for measure in measures}
 
@@ -299,7 +311,7 @@ def _assistants(parts: CTE, measures: frozenset[Measure]) -> Select[Any]:
         Section.ASSISTANTS,
         {measure: ranked.columns[measure] for measure in measures},
         assistant_id=ranked.columns.assistant_id,
-        assistant_name=Assistant.name,
+        assistant_name=func.coalesce(Assistant.name, literal_column("''")),
     ).join_from(ranked, Assistant, Assistant.id == ranked.columns.assistant_id)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, case, cast, func, literal_column
+from sqlalchemy import BigInteger, Dialect, Integer, case, cast, func, literal_column
 from sqlalchemy.sql.elements import ColumnElement, Label
 
 
@@ -67,3 +67,12 @@ def total_of(part: Column) -> ColumnElement[Any]:
     """The sum of one measure's parts; 0 where there are none."""
     # PostgreSQL sums bigints to numeric, which would arrive as Decimal.
     return cast(func.coalesce(func.sum(part), _ZERO), BigInteger)
+
+
+def amounts_of_one_call(dialect: Dialect, row: str = "") -> list[str]:
+    """What one call adds to each measure, in SQL; ``row`` comes before its columns' names."""
+    status: ColumnElement[object] = literal_column(f"{row}status")
+    duration: ColumnElement[object] = literal_column(f"{row}duration")
+    return [
+        str(OF_ONE_CALL[measure](status, duration).compile(dialect=dialect)) for measure in Measure
+    ]

@@ -14,6 +14,7 @@ from db.dialects import backend_of
 from db.engine import Database, connect, transaction
 from db.errors import OperatorError
 from db.models import Base
+from db.obstacles import hidden_schema, obstacles, refused_connection
 from db.ownership import VERSION_TABLE
 
 NEWER_DATABASE = "the database is newer than this release; install the release that made it"
@@ -33,6 +34,8 @@ class DatabaseState(Enum):
     """The platform's own tables: read, never migrated, never written."""
     INCOMPLETE = "incomplete"
     """Somebody's, with some of the tables missing."""
+    HIDDEN = "hidden from this role"
+    """Somebody's, with none of the tables in sight, or not open to the role at all."""
 
 
 async def database_state(connection: AsyncConnection) -> DatabaseState:
@@ -51,8 +54,10 @@ async def require_managed(connection: AsyncConnection) -> None:
         raise OperatorError("this is the platform's own database; the service only reads it")
     if state is DatabaseState.NEWER:
         raise OperatorError(NEWER_DATABASE)
-    if state is not DatabaseState.MANAGED:
+    if state in (DatabaseState.EMPTY, DatabaseState.OUTDATED):
         raise OperatorError(f"the database is {state.value}; run first: call-analytics db upgrade")
+    if state is not DatabaseState.MANAGED:
+        raise OperatorError(f"the database is {state.value}; see: call-analytics db check")
 
 
 async def prepare_to_serve(database: Database) -> DatabaseState:
@@ -66,13 +71,19 @@ async def prepare_to_serve(database: Database) -> DatabaseState:
         async with transaction(database) as connection:
             await upgrade(connection)
             return await database_state(connection)
+    refusal = await refused_connection(database)
+    if refusal is not None:
+        raise OperatorError(refusal.line)
     async with connect(database) as connection:
         state = await database_state(connection)
-    if state not in (DatabaseState.MANAGED, DatabaseState.ATTACHED):
-        raise OperatorError(
-            f"the database is {state.value}; see: call-analytics db check, "
-            "and for a database of its own: call-analytics db upgrade"
-        )
+        if state in (DatabaseState.EMPTY, DatabaseState.OUTDATED, DatabaseState.NEWER):
+            raise OperatorError(
+                f"the database is {state.value}; see: call-analytics db check, "
+                "and for a database of its own: call-analytics db upgrade"
+            )
+        findings = await connection.run_sync(obstacles)
+    if findings:
+        raise OperatorError(findings[0].line)
     return state
 
 
@@ -112,7 +123,9 @@ def _state(connection: Connection) -> DatabaseState:
     ours = set(Base.metadata.tables)
     if ours <= present:
         return DatabaseState.ATTACHED
-    return DatabaseState.INCOMPLETE if ours & present else DatabaseState.EMPTY
+    if ours & present:
+        return DatabaseState.INCOMPLETE
+    return DatabaseState.HIDDEN if hidden_schema(connection) else DatabaseState.EMPTY
 
 
 def _config() -> Config:

@@ -2,24 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from typing import NamedTuple
 
-from sqlalchemy import Connection, func, inspect, select, text, update
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.catalogs import catalog_of
 from db.engine import Database, connect, transaction
 from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
 from db.migrate import DatabaseState, database_state
 from db.models import Call
+from db.obstacles import obstacles
+from db.rollup_state import UNUSABLE, RollupState, rollup_condition, rollup_state
 from db.rollups import (
     Difference,
-    RollupState,
     assistants_with_rows,
-    call_rollups,
     call_rollups_state,
     differences,
-    rollup_state,
 )
 from db.triggers import TRIGGERS, Triggers
 
@@ -28,34 +28,6 @@ logger = logging.getLogger("call_analytics")
 COMPACTION_ROWS = 5_000
 LOCK_ATTEMPTS = 120
 LOCK_PAUSE_SECONDS = 0.25
-
-
-class RollupStatus(NamedTuple):
-    """The rollups as ``rollups status`` shows them."""
-
-    state: RollupState
-    rows: int
-    waiting: int
-    """Rows that compaction has not seen yet."""
-
-
-async def rollup_status(database: Database) -> RollupStatus:
-    """The state of the rollups, and their size."""
-    state = await rollup_state(database)
-    if state is RollupState.OFF:
-        return RollupStatus(state, 0, 0)
-    async with connect(database) as connection:
-        rows = await connection.scalar(select(func.count()).select_from(call_rollups))
-    return RollupStatus(state, rows or 0, await rollup_backlog(database))
-
-
-async def rollup_backlog(database: Database) -> int:
-    """How many rows compaction has not seen yet; 0 where there are no rollups."""
-    counting = _triggers(database).waiting
-    if counting is None or await rollup_state(database) is RollupState.OFF:
-        return 0
-    async with connect(database) as connection:
-        return await connection.scalar(text(counting)) or 0
 
 
 async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:
@@ -69,20 +41,50 @@ async def enable_rollups(database: Database, on_progress: Callable[[int, int], N
     ``on_progress`` hears how many of how many assistants are done.
 
     Raises:
-        OperatorError: where the tables are not there, or somebody else is at it.
+        OperatorError: where the tables are not there, or are such that triggers would not see
+            every write; where somebody else is at it, or a write failed meanwhile.
         DatabaseUnavailable: where the database does not let it happen.
     """
     async with connect(database) as connection:
-        if await database_state(connection) not in (DatabaseState.MANAGED, DatabaseState.ATTACHED):
-            raise OperatorError(
-                "the database has no calls to roll up; see: call-analytics db check"
-            )
+        await _require_fit(connection)
     async with _alone(database):
-        if await rollup_state(database) is RollupState.OFF:
+        state = await rollup_state(database)
+        if state is RollupState.OFF:
             await _without_queueing(database, create_rollups)
+        elif state in (RollupState.OUTDATED, RollupState.DETACHED):
+            await _without_queueing(database, recreate_rollups)
+        elif state is RollupState.FAILED:
+            await _without_queueing(database, forget_failures)
         await _append_differences(database, on_progress)
         async with transaction(database) as connection:
             await connection.run_sync(mark_ready)
+    await _require_ready(database)
+
+
+async def _require_fit(connection: AsyncConnection) -> None:
+    state = await database_state(connection)
+    if state in (DatabaseState.EMPTY, DatabaseState.OUTDATED, DatabaseState.NEWER):
+        raise OperatorError("the database has no calls to roll up; see: call-analytics db check")
+    findings = await connection.run_sync(obstacles)
+    if findings:
+        raise OperatorError(findings[0].line)
+    reason = await connection.run_sync(_unwatchable)
+    if reason is not None:
+        raise OperatorError(
+            f"triggers would not see every write of the table calls: {reason}; leave rollups off, "
+            "answers are right without them"
+        )
+
+
+def _unwatchable(connection: Connection) -> str | None:
+    return catalog_of(connection).unwatchable(connection)
+
+
+async def _require_ready(database: Database) -> None:
+    """A write may have failed since the rollups began to be filled."""
+    finding = (await rollup_condition(database)).finding
+    if finding is not None:
+        raise OperatorError(finding.line)
 
 
 async def disable_rollups(database: Database) -> None:
@@ -101,7 +103,7 @@ async def compact_rollups(database: Database) -> int:
     """
     triggers = _triggers(database)
     compaction = triggers.compaction
-    if compaction is None or await rollup_state(database) is RollupState.OFF:
+    if compaction is None or await rollup_state(database) in UNUSABLE:
         return 0
     if triggers.permission is not None:  # asked first, for a refusal would fill the server's log
         async with connect(database) as connection:
@@ -145,10 +147,24 @@ async def verify_rollups(
     Raises:
         OperatorError: where there are no rollups, or somebody else is filling or repairing them.
     """
-    if await rollup_state(database) is RollupState.OFF:
+    condition = await rollup_condition(database)
+    if condition.state is RollupState.OFF:
         raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
+    if condition.finding is not None and condition.state in (
+        RollupState.OUTDATED,
+        RollupState.DETACHED,
+    ):
+        raise OperatorError(condition.finding.line)
     async with _alone(database) if repair else nullcontext():
+        is_mended = repair and condition.state is RollupState.FAILED
+        if is_mended:
+            await _without_queueing(database, forget_failures)
         await _verify(database, on_difference, repair=repair)
+        if is_mended:
+            async with transaction(database) as connection:
+                await connection.run_sync(mark_ready)
+    if is_mended:
+        await _require_ready(database)
 
 
 async def _verify(
@@ -166,14 +182,32 @@ async def _verify(
 
 def create_rollups(connection: Connection) -> None:
     """Create the tables and triggers, empty and not ready, in the current transaction."""
-    schema = inspect(connection).default_schema_name or ""
-    quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
-    _execute(connection, TRIGGERS[connection.dialect.name].creation(connection.dialect, quoted))
+    calls = next(
+        relation
+        for relation in catalog_of(connection).relations(connection)
+        if relation.name == Call.__tablename__
+    )
+    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, calls.schema)
+    _execute(connection, creation)
 
 
 def remove_rollups(connection: Connection) -> None:
     """Remove the triggers and tables, in the current transaction."""
     _execute(connection, TRIGGERS[connection.dialect.name].removal())
+
+
+def recreate_rollups(connection: Connection) -> None:
+    """Replace whatever rollups there are, in the current transaction."""
+    remove_rollups(connection)
+    create_rollups(connection)
+
+
+def forget_failures(connection: Connection) -> None:
+    """Have the rollups be filled again, in the current transaction.
+
+    Waits for the transactions that a failure was noted for, so that all they wrote is seen.
+    """
+    _execute(connection, TRIGGERS[connection.dialect.name].forgetting)
 
 
 def append_difference(connection: Connection, assistant_id: int) -> None:
@@ -189,7 +223,7 @@ def mark_ready(connection: Connection) -> None:
     connection.execute(update(call_rollups_state).values(is_ready=True))
 
 
-def _execute(connection: Connection, statements: list[str]) -> None:
+def _execute(connection: Connection, statements: Sequence[str]) -> None:
     for statement in statements:
         connection.exec_driver_sql(statement)
 

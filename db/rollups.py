@@ -13,25 +13,18 @@ Appending takes no lock that another writer of ``calls`` could wait for.
 """
 
 from datetime import datetime
-from enum import Enum
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
-    Connection,
     DateTime,
-    Integer,
     MetaData,
     Select,
     SmallInteger,
     Table,
     bindparam,
-    case,
-    cast,
-    inspect,
     literal_column,
     or_,
     select,
@@ -39,8 +32,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from db.dialects import utc_day, utc_hour
-from db.engine import Database, connect
+from db.dialects import is_instant, utc_day, utc_hour
 from db.measures import Measure, sums_of_calls, total_of
 from db.models import Assistant, Call
 
@@ -52,12 +44,17 @@ whole number of hours from UTC."""
 GRAINS = ((HOUR, utc_hour), (DAY, utc_day))
 """Each grain, and what makes a timestamp its bucket."""
 
+MEASURES = ", ".join(Measure)
+
+WATCHED = "assistant_id, started_at, status, duration"
+"""The columns of a call that its rollups depend on."""
+
 _metadata = MetaData()
 
 call_rollups = Table(
     "call_rollups",
     _metadata,
-    Column("assistant_id", Integer, nullable=False),
+    Column("assistant_id", BigInteger, nullable=False),
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", DateTime, nullable=False),
     *(Column(measure.value, BigInteger, nullable=False) for measure in Measure),
@@ -68,14 +65,6 @@ call_rollups_state = Table(
     "call_rollups_state", _metadata, Column("is_ready", Boolean, nullable=False)
 )
 """One row, which tells whether the rollups hold all calls and may be read."""
-
-
-class RollupState(Enum):
-    """Whether answers come from rollups."""
-
-    OFF = "off"
-    FILLING = "on, but not filled yet"
-    READY = "on"
 
 
 class Difference(NamedTuple):
@@ -93,12 +82,6 @@ class Difference(NamedTuple):
     completed_timed: int
 
 
-def readiness() -> ColumnElement[int]:
-    """1 where rollups may be read, 0 elsewhere; part of the statement that reads them."""
-    is_ready = select(call_rollups_state.c.is_ready).scalar_subquery()
-    return cast(case((is_ready, literal_column("1")), else_=literal_column("0")), BigInteger)
-
-
 def assistants_with_rows() -> Any:  # noqa: ANN401 - a selectable of one column
     """Every assistant that has, or may have, calls or rollups."""
     return union(select(Assistant.id), select(call_rollups.c.assistant_id)).order_by("id")
@@ -106,7 +89,7 @@ def assistants_with_rows() -> Any:  # noqa: ANN401 - a selectable of one column
 
 def differences() -> Select[Any]:
     """For the assistant ``:assistant_id``, the keys whose rollups are not the sum of its calls."""
-    of_calls = Call.assistant_id == bindparam("assistant_id"), Call.started_at.is_not(None)
+    assistant_id = bindparam("assistant_id", type_=BigInteger)
     columns = call_rollups.c
     summed = [
         select(
@@ -115,7 +98,7 @@ def differences() -> Select[Any]:
             bucket_of(Call.started_at).label("bucket"),
             *sums_of_calls(Measure, Call.status, Call.duration),
         )
-        .where(*of_calls)
+        .where(Call.assistant_id == assistant_id, is_instant(Call.started_at))
         .group_by(Call.assistant_id, bucket_of(Call.started_at))
         for grain, bucket_of in GRAINS
     ]
@@ -124,7 +107,7 @@ def differences() -> Select[Any]:
         columns.grain,
         columns.bucket,
         *((-columns[measure]).label(measure) for measure in Measure),
-    ).where(columns.assistant_id == bindparam("assistant_id"))
+    ).where(columns.assistant_id == assistant_id)
     both: list[Select[Any]] = [*summed, stored]
     rows = union_all(*both).subquery("both")
     keys = rows.c.assistant_id, rows.c.grain, rows.c.bucket
@@ -134,17 +117,3 @@ def differences() -> Select[Any]:
         .group_by(*keys)
         .having(or_(*(column != literal_column("0") for column in excess.values())))
     )
-
-
-async def rollup_state(database: Database) -> RollupState:
-    """Whether there are rollups that this connection may read."""
-    async with connect(database) as connection:
-        if not await connection.run_sync(_exist):
-            return RollupState.OFF
-        is_ready = await connection.scalar(select(call_rollups_state.c.is_ready))
-    return RollupState.READY if is_ready else RollupState.FILLING
-
-
-def _exist(connection: Connection) -> bool:
-    inspector = inspect(connection)
-    return all(inspector.has_table(table.name) for table in (call_rollups, call_rollups_state))

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from db.check import Finding, check_database
+from db.check import check_database
 from db.engine import connect, create_engine, parse_database_url
 from db.errors import DatabaseChanged, OperatorError
 from db.migrate import DatabaseState, prepare_to_serve
+from db.obstacles import Finding
 from db.rollup_upkeep import compact_rollups, disable_rollups, enable_rollups
 from server import create_app
 from settings import Settings
@@ -225,8 +226,7 @@ def test_check_names_missing_tables_and_columns(
 def _check(url: str, runner: asyncio.Runner) -> list[Finding]:
     async def check() -> list[Finding]:
         database = create_engine(parse_database_url(url), read_only=True)
-        async with connect(database) as connection:
-            _state, findings = await check_database(connection)
+        _state, findings = await check_database(database)
         await database.dispose()
         return findings
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from db.rollup_upkeep import rollup_status
+from db.rollup_state import rollup_status
 from tests.command import wait_until
 from tests.platform import Platform
 

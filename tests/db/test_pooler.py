@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from starlette.testclient import TestClient
 
-from db.check import Finding, check_database
+from db.check import check_database
 from db.engine import Database, connect, create_engine, parse_database_url, transaction
 from db.errors import DatabaseUnavailable, OperatorError
 from db.importing import import_calls
@@ -18,15 +18,14 @@ from db.keys import create_key, list_keys, revoke_key
 from db.migrate import DatabaseState
 from db.models import Call, Organization
 from db.organizations import create_organization
+from db.rollup_state import RollupState, RollupStatus, rollup_status
 from db.rollup_upkeep import (
-    RollupStatus,
     compact_rollups,
     disable_rollups,
     enable_rollups,
-    rollup_status,
     verify_rollups,
 )
-from db.rollups import Difference, RollupState
+from db.rollups import Difference
 from server import create_app
 from settings import Settings
 from tests.conftest import migrate, missing
@@ -201,10 +200,6 @@ def test_what_the_commands_do_works(
             await revoke_key(connection, key.key_id)
             return [key.is_active for key in await list_keys(connection)]
 
-    async def check() -> tuple[DatabaseState, list[Finding]]:
-        async with connect(reader) as connection:
-            return await check_database(connection)
-
     async def keep_rollups() -> list[Any]:
         seen: list[Any] = []
         await disable_rollups(database)
@@ -217,8 +212,8 @@ def test_what_the_commands_do_works(
     assert runner.run(make_and_revoke_key()) == [False]
     assert import_file(strict=False) == (2, 0, 0)
     assert import_file(strict=True) == (0, 2, 0)
-    assert runner.run(check()) == (DatabaseState.MANAGED, [])
-    assert runner.run(keep_rollups()) == [(1, 1), 3, RollupStatus(RollupState.READY, 3, 0)]
+    assert runner.run(check_database(reader)) == (DatabaseState.MANAGED, [])
+    assert runner.run(keep_rollups()) == [(1, 1), 3, RollupStatus(RollupState.READY, 3, 0, None)]
     assert bad_rows == []
     for engine in (database, reader):
         runner.run(engine.dispose())

@@ -27,14 +27,14 @@ from db.errors import DatabaseUnavailable, OperatorError
 from db.figures import Figures, Scope, Section, Wanted
 from db.measures import Measure
 from db.models import Call
+from db.rollup_state import RollupState, rollup_state, rollup_status
 from db.rollup_upkeep import (
     compact_rollups,
     disable_rollups,
     enable_rollups,
-    rollup_status,
     verify_rollups,
 )
-from db.rollups import Difference, RollupState, rollup_state
+from db.rollups import Difference
 from tests.platform import NOW, Platform, call_row
 from tests.postgres import PostgresCluster
 

@@ -1,0 +1,255 @@
+"""Rollups on PostgreSQL.
+
+The functions of the triggers act for whoever turned rollups on, so that writers of ``calls`` need
+no privilege on them. So everything in them is named with its schema, nothing is found through a
+search path, nobody else may execute them, and they refuse every table but ``calls`` itself.
+
+A function never makes a write fail. Where it cannot do its work it notes why, and the write goes
+on: rollups with such a note are not read. A note is a row of its own, so that no writer waits for
+another to make one. Where not even a note can be made, ``readiness`` sees the reason by itself.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Dialect, Insert, Select, insert, literal_column
+
+from db.dialects import is_instant
+from db.measures import Measure, amounts_of_one_call
+from db.rollups import GRAINS, MEASURES, WATCHED, call_rollups
+
+EVENTS = ("insert", "update", "delete", "truncate")
+_NAMES = ", ".join(f"'call_rollups_{event}'" for event in EVENTS)
+
+# What is not noted: the triggers are on another table, or rows of this table are written as those
+# of another; the schema or the owner is another now, so that no note can be made.
+_READINESS = """
+(SELECT is_ready AND calls = 'calls'::regclass
+    AND to_regclass(home || '.call_rollups_failures') = 'call_rollups_failures'::regclass
+    AND has_schema_privilege(to_regrole(writer)::oid, to_regnamespace(home)::oid, 'USAGE')
+    AND has_table_privilege(to_regrole(writer)::oid, 'call_rollups_failures', 'INSERT')
+ FROM call_rollups_state)
+AND NOT EXISTS (SELECT FROM call_rollups_failures)
+AND NOT EXISTS (SELECT FROM pg_inherits
+                WHERE inhrelid = 'calls'::regclass OR inhparent = 'calls'::regclass)
+"""
+
+_DIAGNOSIS = f"""
+SELECT CASE
+    WHEN 4 <> (
+        SELECT count(*) FROM pg_trigger
+        WHERE tgrelid = 'calls'::regclass AND tgenabled IN ('O', 'A')
+        AND tgname IN ({_NAMES})
+    ) THEN 'DETACHED'
+    WHEN EXISTS (SELECT FROM call_rollups_failures) THEN 'FAILED'
+    WHEN NOT is_ready THEN 'FILLING'
+    WHEN {_READINESS} THEN 'READY'
+    ELSE 'DETACHED'
+END, (SELECT reason FROM call_rollups_failures LIMIT 1)
+FROM call_rollups_state
+"""
+
+# Owners may have given others more than that on whatever they make, by default privileges.
+_PRIVILEGES = """
+DO $$ DECLARE
+    home CONSTANT regnamespace := {schema_text};
+    tables CONSTANT name[] := ARRAY['call_rollups', 'call_rollups_state', 'call_rollups_failures'];
+    held record;
+BEGIN
+    FOR held IN
+        SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
+        FROM pg_class, aclexplode(relacl) AS acl
+        WHERE relnamespace = home AND relname = ANY (tables) AND acl.grantee <> relowner
+        UNION
+        SELECT 'FUNCTION ' || pg_proc.oid::regprocedure, acl.grantee
+        FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl
+        WHERE pronamespace = home AND proname IN ({functions}) AND acl.grantee <> proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', held.thing,
+                       CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END);
+    END LOOP;
+    FOR held IN  -- who may read the calls may read their sums
+        SELECT DISTINCT summed.oid::regclass AS thing, acl.grantee
+        FROM pg_class AS read, aclexplode(read.relacl) AS acl, pg_class AS summed
+        WHERE read.relnamespace = home AND read.relname = 'calls' AND acl.privilege_type = 'SELECT'
+        AND summed.relnamespace = home AND summed.relname = ANY (tables)
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', held.thing,
+                       CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END);
+    END LOOP;
+END $$
+"""
+
+_COMPACTION = f"""
+WITH alone AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('call_rollups compact')) AS is_alone
+), waiting AS (
+    SELECT DISTINCT assistant_id, grain, bucket
+    FROM (
+        SELECT assistant_id, grain, bucket FROM call_rollups
+        WHERE NOT is_merged AND (SELECT is_alone FROM alone) LIMIT :rows
+    ) AS first_rows
+), gone AS (
+    DELETE FROM call_rollups AS old USING waiting
+    WHERE old.assistant_id = waiting.assistant_id
+      AND old.grain = waiting.grain AND old.bucket = waiting.bucket
+    RETURNING old.*
+), merged AS (
+    INSERT INTO call_rollups (assistant_id, grain, bucket, {MEASURES}, is_merged)
+    SELECT assistant_id, grain, bucket, {", ".join(f"sum({measure})" for measure in Measure)}, true
+    FROM gone
+    GROUP BY assistant_id, grain, bucket
+    HAVING {" OR ".join(f"sum({measure}) <> 0" for measure in Measure)}
+)
+SELECT count(*) FROM gone
+"""
+
+# The sign is wide, for the negative of the smallest integer is none.
+_INSERTED = f"SELECT 1::bigint AS sign, {WATCHED} FROM new_rows"
+_DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
+
+# A note is not made twice: the lock keeps the one that is there until this transaction ends, so
+# that nobody forgets it, fills, and has not seen what this transaction wrote. Such locks do not
+# exclude each other. OTHERS is not a cancelled query, which ends as it should.
+_FUNCTION = """
+CREATE FUNCTION {schema}.call_rollups_{event}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+    is_of_calls boolean;
+BEGIN
+    BEGIN
+        SELECT calls = TG_RELID INTO is_of_calls FROM {schema}.call_rollups_state;
+        IF is_of_calls THEN
+            {body};
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        IF SQLSTATE LIKE '40%' THEN
+            RAISE;  -- a deadlock, or a transaction that must be run again
+        END IF;
+        BEGIN
+            PERFORM FROM {schema}.call_rollups_failures FOR KEY SHARE;
+            IF NOT FOUND THEN
+                INSERT INTO {schema}.call_rollups_failures (reason) VALUES (SQLERRM);
+            END IF;
+        EXCEPTION WHEN undefined_table OR invalid_schema_name OR insufficient_privilege THEN
+            NULL;  -- seen by whoever reads
+        END;
+    END;
+    IF NOT is_of_calls THEN
+        RAISE insufficient_privilege USING MESSAGE = 'only triggers of the table calls may do this';
+    END IF;
+    RETURN NULL;
+END
+$$
+"""
+
+
+class PostgreSQLTriggers:
+    """There are many writers at a time, so each appends rows of its own and waits for nobody."""
+
+    tables: Sequence[str] = ("call_rollups", "call_rollups_state", "call_rollups_failures")
+    readiness = _READINESS
+    diagnosis = _DIAGNOSIS
+    forgetting: Sequence[str] = (
+        "UPDATE call_rollups_state SET is_ready = false",
+        "DELETE FROM call_rollups_failures",
+    )
+    patience: str | None = "SET LOCAL lock_timeout = '250ms'"
+    exclusion: str | None = (
+        "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
+        "set_config('idle_in_transaction_session_timeout', '0', true)"
+    )
+    permission: str | None = (
+        "SELECT has_table_privilege('call_rollups', 'INSERT') "
+        "AND has_table_privilege('call_rollups', 'DELETE')"
+    )
+    compaction: str | None = _COMPACTION
+    waiting: str | None = "SELECT count(*) FROM call_rollups WHERE NOT is_merged"
+
+    def addition(self, rows: Select[Any]) -> Insert:
+        return insert(call_rollups).from_select(list(rows.selected_columns.keys()), rows)
+
+    def creation(self, dialect: Dialect, schema: str) -> list[str]:
+        columns = ", ".join(f"{measure} bigint NOT NULL" for measure in Measure)
+        schema_text = "'" + schema.replace("'", "''") + "'"
+        old, new = "OLD TABLE AS old_rows", "NEW TABLE AS new_rows"
+        changed = f"{_INSERTED} UNION ALL {_DELETED}"
+        return [
+            f"""
+            CREATE TABLE {schema}.call_rollups (
+                assistant_id bigint NOT NULL,
+                grain smallint NOT NULL,
+                bucket timestamp NOT NULL,
+                {columns},
+                is_merged boolean NOT NULL DEFAULT false
+            )
+            """,
+            f"""
+            CREATE INDEX ix_call_rollups_key
+            ON {schema}.call_rollups (assistant_id, grain, bucket) INCLUDE ({MEASURES})
+            """,
+            f"""
+            CREATE INDEX ix_call_rollups_waiting
+            ON {schema}.call_rollups (assistant_id, grain, bucket) WHERE NOT is_merged
+            """,
+            f"""
+            CREATE TABLE {schema}.call_rollups_state (
+                is_ready boolean NOT NULL,
+                calls regclass NOT NULL,
+                home text NOT NULL,
+                writer text NOT NULL
+            )
+            """,
+            f"""
+            INSERT INTO {schema}.call_rollups_state
+            VALUES (false, ({schema_text} || '.calls')::regclass, {schema_text},
+                    quote_ident(current_user))
+            """,
+            f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
+            # Taken at once with the right strength; the triggers below need it.
+            f"LOCK TABLE {schema}.calls IN SHARE ROW EXCLUSIVE MODE",
+            *_trigger(schema, "insert", _addition(dialect, schema, _INSERTED), new),
+            *_trigger(schema, "delete", _addition(dialect, schema, _DELETED), old),
+            *_trigger(schema, "update", _addition(dialect, schema, changed), f"{old} {new}"),
+            # What it removes no snapshot shows any more; DELETE would leave some of that behind.
+            *_trigger(schema, "truncate", f"TRUNCATE {schema}.call_rollups"),
+            _PRIVILEGES.format(schema_text=schema_text, functions=_NAMES),
+        ]
+
+    def removal(self) -> list[str]:
+        return [
+            *(f"DROP TRIGGER IF EXISTS call_rollups_{event} ON calls" for event in EVENTS),
+            "DROP TABLE IF EXISTS call_rollups_failures",
+            "DROP TABLE IF EXISTS call_rollups_state",
+            "DROP TABLE IF EXISTS call_rollups",
+            # With triggers on other tables: calls may have been renamed.
+            *(f"DROP FUNCTION IF EXISTS call_rollups_{event}() CASCADE" for event in EVENTS),
+        ]
+
+
+def _trigger(schema: str, event: str, body: str, transition_tables: str = "") -> list[str]:
+    referencing = transition_tables and f"REFERENCING {transition_tables}"
+    return [
+        _FUNCTION.format(schema=schema, event=event, body=body),
+        f"""
+        CREATE TRIGGER call_rollups_{event} AFTER {event.upper()} ON {schema}.calls {referencing}
+        FOR EACH STATEMENT EXECUTE FUNCTION {schema}.call_rollups_{event}()
+        """,
+    ]
+
+
+def _addition(dialect: Dialect, schema: str, changed_rows: str) -> str:
+    sums = [f"sum(sign * {amount})" for amount in amounts_of_one_call(dialect)]
+    moment: ColumnElement[object] = literal_column("started_at")
+    buckets = [(grain, bucket_of(moment).compile(dialect=dialect)) for grain, bucket_of in GRAINS]
+    grains = ", ".join(f"({grain}::smallint, {bucket})" for grain, bucket in buckets)
+    return f"""
+            INSERT INTO {schema}.call_rollups (assistant_id, grain, bucket, {MEASURES})
+            SELECT assistant_id, grain, bucket, {", ".join(sums)}
+            FROM ({changed_rows}) AS changed
+            CROSS JOIN LATERAL (VALUES {grains}) AS g (grain, bucket)
+            WHERE assistant_id IS NOT NULL AND {is_instant(moment).compile(dialect=dialect)}
+            GROUP BY assistant_id, grain, bucket
+            HAVING {" OR ".join(f"{sum_} <> 0" for sum_ in sums)}
+    """
