@@ -299,14 +299,19 @@ async def _names(database: Database) -> list[Any]:
         return list(await connection.scalars(text("SELECT DISTINCT name FROM organizations")))
 
 
+@pytest.mark.parametrize("name", ["calls.db", "link.db"])
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_file_that_was_replaced_is_opened_anew(
-    tmp_path: Path, runner: asyncio.Runner, *, read_only: bool
+    tmp_path: Path, runner: asyncio.Runner, *, read_only: bool, name: str
 ) -> None:
     """Also by connections that are new while old ones are in use, and time and again."""
     path = tmp_path / "calls.db"
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(path)
+    address = {"calls.db": path, "link.db": link}[name]
     _database_file(path, "first")
-    database = create_engine(parse_database_url(f"sqlite:///{path}"), read_only=read_only)
+    database = create_engine(parse_database_url(f"sqlite:///{address}"), read_only=read_only)
 
     async def replace(name: str) -> tuple[list[Any], list[Any]]:
         other = tmp_path / "other.db"
