@@ -5,17 +5,14 @@ uses an element of this module, which is compiled per dialect; where they need d
 ``backend_of`` hands out the database's way of doing it.
 """
 
-from collections.abc import MutableMapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import asyncpg
 from sqlalchemy import Date, DateTime, Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,7 +21,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from db.models import Base
 from db.postgresql_sessions import prepare_sessions
-from db.sqlite_file import SQLiteFile
+from db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
 
@@ -205,7 +202,7 @@ class SQLiteBackend:
                 cursor.execute("PRAGMA query_only = ON")
             cursor.close()
 
-        _follow_file(engine, must_exist=read_only)
+        follow_file(engine, must_exist=read_only)
         if read_only:
             return
 
@@ -236,37 +233,6 @@ class SQLiteBackend:
             await connection.execute(
                 insert(table), [dict(zip(names, row, strict=True)) for row in rows]
             )
-
-
-def _follow_file(engine: AsyncEngine, *, must_exist: bool) -> None:
-    """Open the file anew where it is another one than a connection has open."""
-    assert engine.url.database is not None
-    path = Path(engine.url.database)
-    file = SQLiteFile(path)
-    opened = "file"
-
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def look_before_opening(
-        _dialect: Dialect,
-        record: ConnectionPoolEntry,
-        arguments: list[Any],
-        options: MutableMapping[str, Any],
-    ) -> None:
-        record.info[opened] = file.find_existing() if must_exist else file.find()
-        if must_exist:  # until the driver opens it, too
-            arguments[0] = f"file:{quote(str(path))}?mode=rw"
-            options["uri"] = True
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def look_before_use(
-        _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
-    ) -> None:
-        if record.info[opened] != file.find_existing():
-            raise InvalidatePoolError
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def note_file(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        record.info[opened] = file.opened(record.info[opened])
 
 
 class PostgreSQLBackend:

@@ -51,7 +51,7 @@ class Database(AsyncEngine):
         if observer is not None:
             observe(self, observer)
 
-    def is_exhausted(self) -> ConnectionsInUse | None:
+    def shortage(self) -> ConnectionsInUse | None:
         """What to tell who waits for a connection now; None where one is free."""
         return ConnectionsInUse(self._pool_size) if self._free.locked() else None
 

@@ -9,10 +9,18 @@ file is opened, what the old one left beside it is put aside.
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from sqlalchemy import event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from db.errors import DatabaseUnavailable
 
@@ -25,10 +33,42 @@ FileIdentity: TypeAlias = tuple[int, int]
 """Device and inode: while a file is open, no other file has the same."""
 
 
+def follow_file(engine: AsyncEngine, *, must_exist: bool) -> None:
+    """Have an engine notice that its file is another one, and open that; or that it is missing."""
+    assert engine.url.database is not None
+    path = Path(engine.url.database)
+    file = SQLiteFile(path)
+    opened = "file"
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def look_before_opening(
+        _dialect: Dialect,
+        record: ConnectionPoolEntry,
+        arguments: list[Any],
+        options: MutableMapping[str, Any],
+    ) -> None:
+        record.info[opened] = file.find_existing() if must_exist else file.find()
+        if must_exist:  # until the driver opens it, too
+            arguments[0] = f"file:{quote(str(path))}?mode=rw"
+            options["uri"] = True
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look_before_use(
+        _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+    ) -> None:
+        if record.info[opened] != file.find_existing():
+            raise InvalidatePoolError
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def note_file(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[opened] = file.opened(record.info[opened])
+
+
 class OpenFile(NamedTuple):
     """A file that connections have open, and the files beside it that they use."""
 
     identity: FileIdentity
+    directory: Path
     companions: dict[Path, FileIdentity]
 
 
@@ -37,7 +77,6 @@ class SQLiteFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._companions = [path.with_name(path.name + ending) for ending in COMPANIONS]
         self._open: OpenFile | None = None
 
     def find(self) -> FileIdentity | None:
@@ -73,18 +112,21 @@ class SQLiteFile:
 
         Where it found nothing, the connection has created the file.
         """
-        companions = {path: _identity(path) for path in self._companions}
+        real = self._path.resolve()  # where SQLite goes, too, if the path is a link
+        companions = {
+            companion: identity
+            for ending in COMPANIONS
+            if (identity := _identity(companion := real.with_name(real.name + ending))) is not None
+        }
         now = _identity(self._path)
         if now is None or found not in (None, now):  # replaced this instant; seen at the next use
             return found
-        self._open = OpenFile(
-            now, {path: identity for path, identity in companions.items() if identity is not None}
-        )
+        self._open = OpenFile(now, real.parent, companions)
         return now
 
     def _put_aside(self, old: OpenFile) -> None:
         # Server processes notice at the same time. The second finds companions of the new file.
-        with _locked(self._path.parent):
+        with _locked(old.directory):
             for path, identity in old.companions.items():
                 if _identity(path) == identity:
                     path.replace(path.with_name(path.name + PUT_ASIDE))

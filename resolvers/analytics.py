@@ -27,10 +27,10 @@ class Analytics:
         A request that is given up has left its connection. Where none is free all the same, it is
         for others that it had to wait.
         """
-        exhausted = self._database.is_exhausted()
-        reason = f": {exhausted}" if exhausted else ""
+        shortage = self._database.shortage()
+        reason = f": {shortage}" if shortage else ""
         logger.warning("a request was given up after %g seconds%s", seconds, reason)
-        return Overloaded() if exhausted else Unavailable()
+        return Overloaded() if shortage else Unavailable()
 
     async def report(
         self, principal: Principal, period: Period, selection: Selection, *, now: datetime

@@ -299,14 +299,19 @@ async def _names(database: Database) -> list[Any]:
         return list(await connection.scalars(text("SELECT DISTINCT name FROM organizations")))
 
 
+@pytest.mark.parametrize("name", ["calls.db", "link.db"])
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_file_that_was_replaced_is_opened_anew(
-    tmp_path: Path, runner: asyncio.Runner, *, read_only: bool
+    tmp_path: Path, runner: asyncio.Runner, *, read_only: bool, name: str
 ) -> None:
     """Also by connections that are new while old ones are in use, and time and again."""
     path = tmp_path / "calls.db"
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(path)
+    address = {"calls.db": path, "link.db": link}[name]
     _database_file(path, "first")
-    database = create_engine(parse_database_url(f"sqlite:///{path}"), read_only=read_only)
+    database = create_engine(parse_database_url(f"sqlite:///{address}"), read_only=read_only)
 
     async def replace(name: str) -> tuple[list[Any], list[Any]]:
         other = tmp_path / "other.db"
@@ -333,6 +338,30 @@ def test_a_file_that_was_replaced_is_opened_anew(
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("SELECT DISTINCT name FROM organizations").fetchall() == [("third",)]
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_who_notices_late_leaves_the_new_file_s_commits_alone(
+    tmp_path: Path, runner: asyncio.Runner
+) -> None:
+    """As another server process does, which is asked less often."""
+    path, other = tmp_path / "calls.db", tmp_path / "other.db"
+    _database_file(path, "old")
+    _database_file(other, "new")
+    url = parse_database_url(f"sqlite:///{path}")
+    early, late = (create_engine(url, read_only=True) for _ in range(2))
+
+    async def notice() -> list[Any]:
+        seen = [await _names(early), await _names(late)]
+        other.replace(path)
+        seen.append(await _names(early))
+        with closing(sqlite3.connect(path)) as file:
+            _write(file, "newer")
+        seen += [await _names(late), await _names(early)]
+        await early.dispose()
+        await late.dispose()
+        return seen
+
+    assert runner.run(notice()) == [["old"], ["old"], ["new"], ["newer"], ["newer"]]
 
 
 def test_a_file_that_is_gone_is_unavailable_and_not_made_anew(
