@@ -15,6 +15,8 @@ ANY_TYPE = "any"
 class Relation(NamedTuple):
     """A table, or what has the name of one of ours."""
 
+    oid: int
+    """The number by which the database knows it, whatever its name; 0 where it has none."""
     name: str
     schema: str
     """Quoted, as statements name it."""
@@ -71,7 +73,8 @@ class SQLiteCatalog:
                 columns = [column["name"] for column in inspector.get_columns(name)]
                 found.append(
                     Relation(
-                        name,
+                        oid=0,
+                        name=name,
                         schema="main",
                         kind=kinds[name],
                         is_visible=True,
@@ -94,7 +97,7 @@ class SQLiteCatalog:
 
 # A domain is shown as the type below it; text that compares unlike bytes is not shown as text.
 _RELATIONS = text("""
-SELECT c.relname AS name, quote_ident(n.nspname) AS schema,
+SELECT c.oid, c.relname AS name, quote_ident(n.nspname) AS schema,
     CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
         WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' END AS kind,
     pg_table_is_visible(c.oid) AS is_visible,

@@ -4,9 +4,9 @@ The functions of the triggers act for whoever turned rollups on, so that writers
 no privilege on them. So everything in them is named with its schema, nothing is found through a
 search path, nobody else may execute them, and they refuse every table but ``calls`` itself.
 
-A function never makes a write fail. Where it cannot do its work it notes why, and the write goes
+A function does not make a write fail. Where it cannot do its work it notes why, and the write goes
 on: rollups with such a note are not read. A note is a row of its own, so that no writer waits for
-another to make one. Where not even a note can be made, ``readiness`` sees the reason by itself.
+another to make one.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Insert, Select, insert, literal_column
 
+from db.catalogs import Relation
 from db.dialects import is_instant
 from db.measures import Measure, amounts_of_one_call
 from db.rollups import GRAINS, MEASURES, WATCHED, call_rollups
@@ -21,14 +22,9 @@ from db.rollups import GRAINS, MEASURES, WATCHED, call_rollups
 EVENTS = ("insert", "update", "delete", "truncate")
 _NAMES = ", ".join(f"'call_rollups_{event}'" for event in EVENTS)
 
-# What is not noted: the triggers are on another table, or rows of this table are written as those
-# of another; the schema or the owner is another now, so that no note can be made.
+# Besides notes: the triggers are on this table and no other, and its rows are written as its own.
 _READINESS = """
-(SELECT is_ready AND calls = 'calls'::regclass
-    AND to_regclass(home || '.call_rollups_failures') = 'call_rollups_failures'::regclass
-    AND has_schema_privilege(to_regrole(writer)::oid, to_regnamespace(home)::oid, 'USAGE')
-    AND has_table_privilege(to_regrole(writer)::oid, 'call_rollups_failures', 'INSERT')
- FROM call_rollups_state)
+(SELECT is_ready AND calls = 'calls'::regclass FROM call_rollups_state)
 AND NOT EXISTS (SELECT FROM call_rollups_failures)
 AND NOT EXISTS (SELECT FROM pg_inherits
                 WHERE inhrelid = 'calls'::regclass OR inhparent = 'calls'::regclass)
@@ -108,37 +104,37 @@ SELECT count(*) FROM gone
 _INSERTED = f"SELECT 1::bigint AS sign, {WATCHED} FROM new_rows"
 _DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
 
-# A note is not made twice: the lock keeps the one that is there until this transaction ends, so
-# that nobody forgets it, fills, and has not seen what this transaction wrote. Such locks do not
-# exclude each other. OTHERS is not a cancelled query, which ends as it should.
+# The table is told by what no snapshot hides: by its id, for its name may change, and by its name,
+# for a restored copy has another id. OTHERS is not a cancelled query, which ends as it should. One
+# note is enough: it goes when the triggers do, and so after all transactions that have seen it.
 _FUNCTION = """
 CREATE FUNCTION {schema}.call_rollups_{event}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
 DECLARE
-    is_of_calls boolean;
+    failures regclass;
 BEGIN
+    IF TG_RELID <> {calls} AND TG_RELID IS DISTINCT FROM to_regclass({schema_text} || '.calls') THEN
+        RAISE insufficient_privilege USING MESSAGE = 'only triggers of the table calls may do this';
+    END IF;
     BEGIN
-        SELECT calls = TG_RELID INTO is_of_calls FROM {schema}.call_rollups_state;
-        IF is_of_calls THEN
-            {body};
-        END IF;
+        {body};
     EXCEPTION WHEN OTHERS THEN
         IF SQLSTATE LIKE '40%' THEN
             RAISE;  -- a deadlock, or a transaction that must be run again
         END IF;
-        BEGIN
-            PERFORM FROM {schema}.call_rollups_failures FOR KEY SHARE;
-            IF NOT FOUND THEN
-                INSERT INTO {schema}.call_rollups_failures (reason) VALUES (SQLERRM);
-            END IF;
-        EXCEPTION WHEN undefined_table OR invalid_schema_name OR insufficient_privilege THEN
-            NULL;  -- seen by whoever reads
-        END;
+        failures := to_regclass({schema_text} || '.call_rollups_failures');
+        IF failures IS NULL THEN  -- the schema has a new name
+            SELECT pg_class.oid INTO failures
+            FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+            JOIN pg_class ON relnamespace = pronamespace AND relname = 'call_rollups_failures'
+            WHERE tgrelid = TG_RELID AND tgname = TG_NAME;
+        END IF;
+        IF failures IS NOT NULL THEN  -- where it has been dropped, rollups are not read either
+            EXECUTE format('INSERT INTO %1$s SELECT $1 WHERE NOT EXISTS (SELECT FROM %1$s)',
+                           failures) USING SQLERRM;
+        END IF;
     END;
-    IF NOT is_of_calls THEN
-        RAISE insufficient_privilege USING MESSAGE = 'only triggers of the table calls may do this';
-    END IF;
     RETURN NULL;
 END
 $$
@@ -151,10 +147,6 @@ class PostgreSQLTriggers:
     tables: Sequence[str] = ("call_rollups", "call_rollups_state", "call_rollups_failures")
     readiness = _READINESS
     diagnosis = _DIAGNOSIS
-    forgetting: Sequence[str] = (
-        "UPDATE call_rollups_state SET is_ready = false",
-        "DELETE FROM call_rollups_failures",
-    )
     patience: str | None = "SET LOCAL lock_timeout = '250ms'"
     exclusion: str | None = (
         "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
@@ -170,9 +162,10 @@ class PostgreSQLTriggers:
     def addition(self, rows: Select[Any]) -> Insert:
         return insert(call_rollups).from_select(list(rows.selected_columns.keys()), rows)
 
-    def creation(self, dialect: Dialect, schema: str) -> list[str]:
+    def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
+        schema = calls.schema
         columns = ", ".join(f"{measure} bigint NOT NULL" for measure in Measure)
-        schema_text = "'" + schema.replace("'", "''") + "'"
+        schema_text = _literal(schema)
         old, new = "OLD TABLE AS old_rows", "NEW TABLE AS new_rows"
         changed = f"{_INSERTED} UNION ALL {_DELETED}"
         return [
@@ -196,24 +189,21 @@ class PostgreSQLTriggers:
             f"""
             CREATE TABLE {schema}.call_rollups_state (
                 is_ready boolean NOT NULL,
-                calls regclass NOT NULL,
-                home text NOT NULL,
-                writer text NOT NULL
+                calls regclass NOT NULL
             )
             """,
             f"""
             INSERT INTO {schema}.call_rollups_state
-            VALUES (false, ({schema_text} || '.calls')::regclass, {schema_text},
-                    quote_ident(current_user))
+            VALUES (false, ({schema_text} || '.calls')::regclass)
             """,
             f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
             # Taken at once with the right strength; the triggers below need it.
             f"LOCK TABLE {schema}.calls IN SHARE ROW EXCLUSIVE MODE",
-            *_trigger(schema, "insert", _addition(dialect, schema, _INSERTED), new),
-            *_trigger(schema, "delete", _addition(dialect, schema, _DELETED), old),
-            *_trigger(schema, "update", _addition(dialect, schema, changed), f"{old} {new}"),
+            *_trigger(calls, "insert", _addition(dialect, schema, _INSERTED), new),
+            *_trigger(calls, "delete", _addition(dialect, schema, _DELETED), old),
+            *_trigger(calls, "update", _addition(dialect, schema, changed), f"{old} {new}"),
             # What it removes no snapshot shows any more; DELETE would leave some of that behind.
-            *_trigger(schema, "truncate", f"TRUNCATE {schema}.call_rollups"),
+            *_trigger(calls, "truncate", f"TRUNCATE {schema}.call_rollups"),
             _PRIVILEGES.format(schema_text=schema_text, functions=_NAMES),
         ]
 
@@ -228,10 +218,17 @@ class PostgreSQLTriggers:
         ]
 
 
-def _trigger(schema: str, event: str, body: str, transition_tables: str = "") -> list[str]:
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _trigger(calls: Relation, event: str, body: str, transition_tables: str = "") -> list[str]:
+    schema = calls.schema
     referencing = transition_tables and f"REFERENCING {transition_tables}"
     return [
-        _FUNCTION.format(schema=schema, event=event, body=body),
+        _FUNCTION.format(
+            schema=schema, schema_text=_literal(schema), calls=calls.oid, event=event, body=body
+        ),
         f"""
         CREATE TRIGGER call_rollups_{event} AFTER {event.upper()} ON {schema}.calls {referencing}
         FOR EACH STATEMENT EXECUTE FUNCTION {schema}.call_rollups_{event}()

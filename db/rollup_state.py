@@ -28,6 +28,9 @@ class RollupState(Enum):
 UNUSABLE = (RollupState.OFF, RollupState.OUTDATED)
 """States in which not all tables of the rollups are there, as this release makes them."""
 
+BROKEN = (RollupState.OUTDATED, RollupState.FAILED, RollupState.DETACHED)
+"""States in which they must be made anew."""
+
 PROBLEMS = {
     RollupState.FILLING: "the rollups are not filled, so they are not read",
     RollupState.FAILED: "a write of calls could not be added to the rollups, so they are not read",

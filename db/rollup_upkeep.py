@@ -14,7 +14,7 @@ from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
 from db.migrate import DatabaseState, database_state
 from db.models import Call
 from db.obstacles import obstacles
-from db.rollup_state import UNUSABLE, RollupState, rollup_condition, rollup_state
+from db.rollup_state import BROKEN, UNUSABLE, RollupState, rollup_condition, rollup_state
 from db.rollups import (
     Difference,
     assistants_with_rows,
@@ -51,10 +51,8 @@ async def enable_rollups(database: Database, on_progress: Callable[[int, int], N
         state = await rollup_state(database)
         if state is RollupState.OFF:
             await _without_queueing(database, create_rollups)
-        elif state in (RollupState.OUTDATED, RollupState.DETACHED):
+        elif state in BROKEN:
             await _without_queueing(database, recreate_rollups)
-        elif state is RollupState.FAILED:
-            await _without_queueing(database, forget_failures)
         await _append_differences(database, on_progress)
         async with transaction(database) as connection:
             await connection.run_sync(mark_ready)
@@ -145,26 +143,16 @@ async def verify_rollups(
     To ``repair`` is to append the difference.
 
     Raises:
-        OperatorError: where there are no rollups, or somebody else is filling or repairing them.
+        OperatorError: where there are no rollups, or their triggers did not see every write; or
+            somebody else is filling or repairing them.
     """
     condition = await rollup_condition(database)
     if condition.state is RollupState.OFF:
         raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
-    if condition.finding is not None and condition.state in (
-        RollupState.OUTDATED,
-        RollupState.DETACHED,
-    ):
+    if condition.finding is not None and condition.state in BROKEN:
         raise OperatorError(condition.finding.line)
     async with _alone(database) if repair else nullcontext():
-        is_mended = repair and condition.state is RollupState.FAILED
-        if is_mended:
-            await _without_queueing(database, forget_failures)
         await _verify(database, on_difference, repair=repair)
-        if is_mended:
-            async with transaction(database) as connection:
-                await connection.run_sync(mark_ready)
-    if is_mended:
-        await _require_ready(database)
 
 
 async def _verify(
@@ -187,7 +175,7 @@ def create_rollups(connection: Connection) -> None:
         for relation in catalog_of(connection).relations(connection)
         if relation.name == Call.__tablename__
     )
-    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, calls.schema)
+    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, calls)
     _execute(connection, creation)
 
 
@@ -200,14 +188,6 @@ def recreate_rollups(connection: Connection) -> None:
     """Replace whatever rollups there are, in the current transaction."""
     remove_rollups(connection)
     create_rollups(connection)
-
-
-def forget_failures(connection: Connection) -> None:
-    """Have the rollups be filled again, in the current transaction.
-
-    Waits for the transactions that a failure was noted for, so that all they wrote is seen.
-    """
-    _execute(connection, TRIGGERS[connection.dialect.name].forgetting)
 
 
 def append_difference(connection: Connection, assistant_id: int) -> None:

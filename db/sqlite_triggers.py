@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Dialect, Insert, Select, literal_column
 from sqlalchemy.dialects import sqlite
 
+from db.catalogs import Relation
 from db.dialects import is_instant
 from db.measures import Measure, amounts_of_one_call
 from db.rollups import GRAINS, MEASURES, WATCHED, call_rollups
@@ -30,7 +31,6 @@ class SQLiteTriggers:
     END, NULL
     FROM call_rollups_state
     """
-    forgetting: Sequence[str] = ("UPDATE call_rollups_state SET is_ready = false",)
     patience: str | None = None
     exclusion: str | None = None
     permission: str | None = None
@@ -45,8 +45,8 @@ class SQLiteTriggers:
             set_={measure: columns[measure] + addition.excluded[measure] for measure in Measure},
         )
 
-    def creation(self, dialect: Dialect, schema: str) -> list[str]:
-        del schema  # a file has but one
+    def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
+        del calls  # there is no other of that name
         columns = ", ".join(f"{measure} BIGINT NOT NULL" for measure in Measure)
         return [
             f"""

@@ -12,6 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from db.catalogs import Relation
 from db.postgresql_triggers import PostgreSQLTriggers
 from db.sqlite_triggers import SQLiteTriggers
 
@@ -30,16 +31,13 @@ class Triggers(Protocol):
     """The statement that tells a ``RollupState`` by its name, and why, where that is known. It has
     no row where the state has been deleted."""
 
-    def creation(self, dialect: Dialect, schema: str) -> list[str]:
-        """The statements that create them, empty and not ready, in the schema of ``calls``."""
+    def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
+        """The statements that create them, empty and not ready, where ``calls`` is."""
         ...
 
     def removal(self) -> list[str]:
         """The statements that remove every trace of them."""
         ...
-
-    forgetting: Sequence[str]
-    """The statements that make them not ready, and forget the failures that were noted."""
 
     def addition(self, rows: Select[Any]) -> Insert:
         """The statement that adds rows to the rollups."""

@@ -136,6 +136,30 @@ def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterat
 
 
 @pytest.fixture
+def attached_url(cluster: PostgresCluster) -> Iterator[str]:
+    """The database of a platform that made its tables itself, with its owner's address."""
+    cluster.execute("CREATE DATABASE attached")
+    cluster.execute((Path(__file__).parent / "attached.sql").read_text(), "attached")
+    yield cluster.url("attached")
+    cluster.execute("DROP DATABASE attached WITH (FORCE)")
+    cluster.execute("DROP ROLE analytics_reader")
+
+
+@pytest.fixture
+def attached(attached_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
+    """That platform."""
+    owner = Platform(attached_url, runner)
+    yield owner
+    owner.close()
+
+
+@pytest.fixture
+def reader_url(attached_url: str) -> str:
+    """The same database, for a role that may only read."""
+    return attached_url.replace("postgres@", "analytics_reader@")
+
+
+@pytest.fixture
 def service(database_url: str) -> Iterator[ServiceFactory]:
     """Starts the service on the test's database, with a clock that stands at ``NOW``."""
     running: list[TestClient] = []

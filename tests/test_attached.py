@@ -1,55 +1,25 @@
 """Attached mode: the platform's own PostgreSQL, seen by a role that may only SELECT."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from db.check import check_database
 from db.engine import connect, create_engine, parse_database_url
 from db.errors import DatabaseChanged, OperatorError
 from db.migrate import DatabaseState, prepare_to_serve
-from db.obstacles import Finding
 from db.rollup_upkeep import compact_rollups, disable_rollups, enable_rollups
 from server import create_app
 from settings import Settings
 from tests.platform import NOW, PERIOD_DAYS, Platform
-from tests.postgres import PostgresCluster
-
-MISSING_INDEX = Finding(
-    "table calls has no index ix_calls_analytics, so answers are slow",
-    "CREATE INDEX CONCURRENTLY ix_calls_analytics "
-    "ON calls (assistant_id, started_at, status, duration);",
-)
 
 
 @pytest.fixture
-def platform_url(cluster: PostgresCluster) -> Iterator[str]:
-    """The platform's database, with its owner's address."""
-    cluster.execute("CREATE DATABASE attached")
-    ddl = (Path(__file__).parent / "attached.sql").read_text()
-    cluster.execute(ddl, "attached")
-    yield cluster.url("attached")
-    cluster.execute("DROP DATABASE attached WITH (FORCE)")
-    cluster.execute("DROP ROLE analytics_reader")
-
-
-@pytest.fixture
-def platform(platform_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
+def platform(attached: Platform) -> Platform:
     """The platform, which writes its calls as it always did."""
-    owner = Platform(platform_url, runner)
-    yield owner
-    owner.close()
-
-
-@pytest.fixture
-def reader_url(platform_url: str) -> str:
-    """The same database, for the role that may only read."""
-    return platform_url.replace("postgres@", "analytics_reader@")
+    return attached
 
 
 def test_the_platform_s_keys_open_the_right_figures(platform: Platform, reader_url: str) -> None:
@@ -146,100 +116,6 @@ def test_rollups_cannot_be_enabled_by_a_reader(
     with pytest.raises(DatabaseChanged, match="the database refuses: permission denied"):
         runner.run(enable_rollups(database, lambda *_: None))
     runner.run(database.dispose())
-
-
-def test_check_names_the_missing_index(
-    platform: Platform, reader_url: str, runner: asyncio.Runner
-) -> None:
-    assert _check(reader_url, runner) == [MISSING_INDEX]
-
-    _as_owner(platform, MISSING_INDEX.remedy)
-
-    assert _check(reader_url, runner) == []
-
-
-def test_check_accepts_an_index_that_carries_the_rest(
-    platform: Platform, reader_url: str, runner: asyncio.Runner
-) -> None:
-    _as_owner(
-        platform, "CREATE INDEX i ON calls (assistant_id, started_at) INCLUDE (status, duration)"
-    )
-
-    assert _check(reader_url, runner) == []
-
-
-@pytest.mark.parametrize(
-    "index",
-    [
-        "CREATE INDEX i ON calls (started_at, assistant_id, status, duration)",
-        "CREATE INDEX i ON calls (assistant_id, started_at)",
-        "CREATE INDEX i ON calls (assistant_id, started_at, status, duration) WHERE id > 5",
-    ],
-)
-def test_check_is_not_fooled_by_another_index(
-    platform: Platform, reader_url: str, runner: asyncio.Runner, index: str
-) -> None:
-    _as_owner(platform, index)
-
-    assert _check(reader_url, runner) == [MISSING_INDEX]
-
-
-def test_check_is_not_fooled_by_an_index_that_was_never_finished(
-    platform: Platform, reader_url: str, runner: asyncio.Runner
-) -> None:
-    _as_owner(platform, MISSING_INDEX.remedy)
-    _as_owner(
-        platform,
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_calls_analytics'::regclass",
-    )
-
-    assert _check(reader_url, runner) == [MISSING_INDEX]
-
-
-def test_check_names_what_the_role_may_not_read(
-    platform: Platform, reader_url: str, runner: asyncio.Runner
-) -> None:
-    _as_owner(platform, "REVOKE SELECT ON users FROM analytics_reader")
-
-    assert _check(reader_url, runner) == [
-        Finding("table users cannot be read", "GRANT SELECT ON users TO analytics_reader;"),
-        MISSING_INDEX,
-    ]
-
-
-def test_check_names_missing_tables_and_columns(
-    platform: Platform, reader_url: str, runner: asyncio.Runner
-) -> None:
-    _as_owner(platform, "ALTER TABLE calls DROP COLUMN duration, DROP COLUMN status")
-
-    assert [finding.problem for finding in _check(reader_url, runner)] == [
-        "table calls has no column status, duration"
-    ]
-
-    _as_owner(platform, "DROP TABLE calls")
-
-    assert [finding.problem for finding in _check(reader_url, runner)] == [
-        "there is no table calls"
-    ]
-
-
-def _check(url: str, runner: asyncio.Runner) -> list[Finding]:
-    async def check() -> list[Finding]:
-        database = create_engine(parse_database_url(url), read_only=True)
-        _state, findings = await check_database(database)
-        await database.dispose()
-        return findings
-
-    return runner.run(check())
-
-
-def _as_owner(platform: Platform, sql: str) -> None:
-    async def execute() -> None:
-        autocommit = platform.writer.execution_options(isolation_level="AUTOCOMMIT")
-        async with autocommit.connect() as connection:
-            await connection.execute(text(sql))
-
-    platform.run(execute())
 
 
 def _contents(platform: Platform) -> dict[str, object]:

@@ -111,29 +111,29 @@ CREATE FUNCTION {schema}.call_rollups_{event}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
 DECLARE
-    is_of_calls boolean;
+    failures regclass;
 BEGIN
+    IF TG_RELID <> {calls} AND TG_RELID IS DISTINCT FROM to_regclass({schema_text} || '.calls') THEN
+        RAISE insufficient_privilege USING MESSAGE = 'only triggers of the table calls may do this';
+    END IF;
     BEGIN
-        SELECT calls = TG_RELID INTO is_of_calls FROM {schema}.call_rollups_state;
-        IF is_of_calls THEN
-            {body};
-        END IF;
+        {body};
     EXCEPTION WHEN OTHERS THEN
         IF SQLSTATE LIKE '40%' THEN
             RAISE;  -- a deadlock, or a transaction that must be run again
         END IF;
-        BEGIN
-            PERFORM FROM {schema}.call_rollups_failures FOR KEY SHARE;
-            IF NOT FOUND THEN
-                INSERT INTO {schema}.call_rollups_failures (reason) VALUES (SQLERRM);
-            END IF;
-        EXCEPTION WHEN undefined_table OR invalid_schema_name OR insufficient_privilege THEN
-            NULL;  -- seen by whoever reads
-        END;
+        failures := to_regclass({schema_text} || '.call_rollups_failures');
+        IF failures IS NULL THEN  -- the schema has a new name
+            SELECT pg_class.oid INTO failures
+            FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+            JOIN pg_class ON relnamespace = pronamespace AND relname = 'call_rollups_failures'
+            WHERE tgrelid = TG_RELID AND tgname = TG_NAME;
+        END IF;
+        IF failures IS NOT NULL THEN  -- where it has been dropped, rollups are not read either
+            EXECUTE format('INSERT INTO %1$s SELECT $1 WHERE NOT EXISTS (SELECT FROM %1$s)',
+                           failures) USING SQLERRM;
+        END IF;
     END;
-    IF NOT is_of_calls THEN
-        RAISE insufficient_privilege USING MESSAGE = 'only triggers of the table calls may do this';
-    END IF;
     RETURN NULL;
 END
 $$
@@ -190,7 +190,7 @@ END $$
 """
 
 
-def postgresql(schema: str) -> list[str]:
+def postgresql(schema: str, calls: int) -> list[str]:
     """The statements for PostgreSQL."""
     schema_text = "'" + schema.replace("'", "''") + "'"
     columns = "assistant_id, started_at, status, duration"
@@ -212,20 +212,17 @@ def postgresql(schema: str) -> list[str]:
         f"ALTER TABLE {schema}.call_rollups ALTER assistant_id TYPE bigint",
         f"""
         ALTER TABLE {schema}.call_rollups_state
-        ADD calls regclass NOT NULL DEFAULT ({schema_text} || '.calls')::regclass,
-        ADD home text NOT NULL DEFAULT {schema_text},
-        ADD writer text NOT NULL DEFAULT quote_ident(current_user)
+        ADD calls regclass NOT NULL DEFAULT ({schema_text} || '.calls')::regclass
         """,
-        f"""
-        ALTER TABLE {schema}.call_rollups_state
-        ALTER calls DROP DEFAULT, ALTER home DROP DEFAULT, ALTER writer DROP DEFAULT
-        """,
+        f"ALTER TABLE {schema}.call_rollups_state ALTER calls DROP DEFAULT",
         f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
     ]
     for event, (body, referencing) in triggers.items():
         statements += [
             f"DROP FUNCTION IF EXISTS {schema}.call_rollups_{event}() CASCADE",
-            FUNCTION.format(schema=schema, event=event, body=body),
+            FUNCTION.format(
+                schema=schema, schema_text=schema_text, calls=calls, event=event, body=body
+            ),
             f"""
             CREATE TRIGGER call_rollups_{event} AFTER {event.upper()} ON {schema}.calls
             {referencing}
@@ -248,8 +245,9 @@ def statements_for(connection: Connection) -> list[str]:
     """The statements of a connection's database."""
     if connection.dialect.name == "sqlite":
         return sqlite()
-    schema = connection.exec_driver_sql(
-        "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
+    schema, calls = connection.exec_driver_sql(
+        "SELECT quote_ident(nspname), pg_class.oid "
+        "FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
         "WHERE pg_class.oid = 'calls'::regclass"
-    ).scalar_one()
-    return postgresql(schema)
+    ).one()
+    return postgresql(schema, calls)
