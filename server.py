@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from db.engine import Database, DatabaseUrl, create_engine, parse_database_url
-from db.rollup_upkeep import compact_regularly
+from db.rollup_compaction import compact_regularly
 from health import health_routes
 from resolvers.admission import MEMORY, Admission
 from resolvers.analytics import Analytics

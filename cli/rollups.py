@@ -10,13 +10,9 @@ from cli.with_database import with_database
 from db.engine import Database
 from db.errors import OperatorError
 from db.measures import Measure
+from db.rollup_compaction import compact_rollups
 from db.rollup_state import rollup_status
-from db.rollup_upkeep import (
-    compact_rollups,
-    disable_rollups,
-    enable_rollups,
-    verify_rollups,
-)
+from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
 from db.rollups import HOUR, Difference
 from settings import load_settings
 

@@ -1,7 +1,6 @@
-"""Turning rollups on and off, and keeping them: fill, compact, verify and repair."""
+"""Turning rollups on and off, and making them right: fill, verify and repair."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
@@ -10,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalogs import catalog_of
 from db.engine import Database, connect, transaction
-from db.errors import DatabaseError, DatabaseUnavailable, OperatorError
+from db.errors import DatabaseUnavailable, OperatorError
 from db.migrate import DatabaseState, database_state
 from db.models import Call
 from db.obstacles import obstacles
-from db.rollup_state import BROKEN, UNUSABLE, RollupState, rollup_condition, rollup_state
+from db.rollup_state import BROKEN, RollupState, rollup_condition, rollup_state
 from db.rollups import (
     Difference,
     assistants_with_rows,
@@ -23,9 +22,6 @@ from db.rollups import (
 )
 from db.triggers import TRIGGERS, Triggers
 
-logger = logging.getLogger("call_analytics")
-
-COMPACTION_ROWS = 5_000
 LOCK_ATTEMPTS = 120
 LOCK_PAUSE_SECONDS = 0.25
 
@@ -89,50 +85,6 @@ async def disable_rollups(database: Database) -> None:
     """Remove every trace of the rollups; answers come from the calls again."""
     async with _alone(database):
         await _without_queueing(database, remove_rollups)
-
-
-async def compact_rollups(database: Database) -> int:
-    """Merge the rows of each key, in bounded batches; returns how many rows were merged.
-
-    Does nothing while another process is at it, and where there are no rollups.
-
-    Raises:
-        OperatorError: where the role may not write them.
-    """
-    triggers = _triggers(database)
-    compaction = triggers.compaction
-    if compaction is None or await rollup_state(database) in UNUSABLE:
-        return 0
-    if triggers.permission is not None:  # asked first, for a refusal would fill the server's log
-        async with connect(database) as connection:
-            if not await connection.scalar(text(triggers.permission)):
-                raise OperatorError(
-                    "this role may not compact; GRANT INSERT, DELETE ON call_rollups to it, "
-                    "or let another run: call-analytics rollups compact"
-                )
-    merged = 0
-    while True:
-        async with transaction(database) as connection:
-            batch = await connection.scalar(text(compaction), {"rows": COMPACTION_ROWS})
-        if not batch:
-            return merged
-        merged += batch
-
-
-async def compact_regularly(database: Database, *, seconds: float) -> None:
-    """Compact every so often until cancelled; a failure is logged, and tried again."""
-    if _triggers(database).compaction is None:
-        return
-    told = ""
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await compact_rollups(database)
-            told = ""
-        except DatabaseError as error:
-            if str(error) != told:  # once, for it may last
-                told = str(error)
-                logger.warning("rollups are not compacted: %s", error)
 
 
 async def verify_rollups(

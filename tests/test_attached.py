@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 from db.engine import connect, create_engine, parse_database_url
 from db.errors import DatabaseChanged, OperatorError
 from db.migrate import DatabaseState, prepare_to_serve
-from db.rollup_upkeep import compact_rollups, disable_rollups, enable_rollups
+from db.rollup_compaction import compact_rollups
+from db.rollup_upkeep import disable_rollups, enable_rollups
 from server import create_app
 from settings import Settings
 from tests.platform import NOW, PERIOD_DAYS, Platform

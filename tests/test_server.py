@@ -1,6 +1,8 @@
 """The composed server: what it does beside answering."""
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -55,3 +57,16 @@ def test_asking_often_whether_it_is_ready_is_one_ping_at_a_time(
 def database_url(sqlite_url: str) -> str:
     """What is tested here is the same on every database, or named by the test."""
     return sqlite_url
+
+
+def test_a_worker_process_imports_nothing_that_only_the_command_needs() -> None:
+    """On a slow machine each import delays the moment at which a worker can answer."""
+    modules = subprocess.run(
+        [sys.executable, "-c", "import sys, cli, server; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert "server" in modules
+    assert not {"alembic", "opentelemetry", "redis", "rich", "typer"} & set(modules)

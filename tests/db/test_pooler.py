@@ -18,13 +18,9 @@ from db.keys import create_key, list_keys, revoke_key
 from db.migrate import DatabaseState
 from db.models import Call, Organization
 from db.organizations import create_organization
+from db.rollup_compaction import compact_rollups
 from db.rollup_state import RollupState, RollupStatus, rollup_status
-from db.rollup_upkeep import (
-    compact_rollups,
-    disable_rollups,
-    enable_rollups,
-    verify_rollups,
-)
+from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
 from db.rollups import Difference
 from server import create_app
 from settings import Settings

@@ -27,13 +27,9 @@ from db.errors import DatabaseUnavailable, OperatorError
 from db.figures import Figures, Scope, Section, Wanted
 from db.measures import Measure
 from db.models import Call
+from db.rollup_compaction import compact_rollups
 from db.rollup_state import RollupState, rollup_state, rollup_status
-from db.rollup_upkeep import (
-    compact_rollups,
-    disable_rollups,
-    enable_rollups,
-    verify_rollups,
-)
+from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
 from db.rollups import Difference
 from tests.platform import NOW, Platform, call_row
 from tests.postgres import PostgresCluster
@@ -268,7 +264,7 @@ def test_compaction_leaves_one_row_for_each_key(postgres_url: str, runner: async
     waiting = platform.run(rollup_status(platform.writer)).waiting
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("db.rollup_upkeep.COMPACTION_ROWS", 3)
+        patch.setattr("db.rollup_compaction.COMPACTION_ROWS", 3)
         merged = platform.run(compact_rollups(platform.writer))
 
     assert merged == waiting > 0
