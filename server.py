@@ -112,7 +112,7 @@ def create_app(
             Route("/api/v1/calls/analytics", RestEndpoint(door).respond, methods=["GET"]),
             Route("/openapi.json", openapi_document, methods=["GET"]),
             *health_routes(settings, telemetry),
-            *([] if settings.production else [explorer_assets(), Route("/", to_explorer)]),
+            *([] if settings.production else [*explorer_assets(), Route("/", to_explorer)]),
         ],
         middleware=[
             *_proxy_middleware(settings),

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {
-    *("cli", "db", "health", "http_protocol", "resolvers", "schema", "server", "settings"),
-    "telemetry",
+    *("cli", "connections", "db", "health", "http_protocol", "resolvers", "schema", "server"),
+    *("settings", "telemetry"),
     *("bench", "tests"),
 }
 MAY_IMPORT = {
@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "schema": {"resolvers", "telemetry"},
     "health": {"settings", "db", "schema", "telemetry"},
     "server": {"settings", "db", "resolvers", "schema", "telemetry", "health"},
-    "http_protocol": {"settings"},
+    "connections": set(),
+    "http_protocol": {"settings", "connections"},
     "cli": {"settings", "db", "resolvers", "schema", "telemetry", "server", "http_protocol"},
 }
 ONLY_IN = {
