@@ -1,11 +1,12 @@
 """The connections that one server process holds: how many in all, and of each address."""
 
+import asyncio
 import ipaddress
 import logging
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from time import monotonic
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 IPV6_NETWORK_BITS = 64
 """What a provider hands to one customer."""
@@ -92,6 +93,40 @@ class Connections:
         if monotonic() - self._warned_at >= SECONDS_BETWEEN_WARNINGS:
             self._warned_at = monotonic()
             logger.warning("connections are refused: %s", reason)
+
+
+class BoundedTransport:
+    """A connection's transport, as uvicorn sees it.
+
+    ``on_close`` is called before it is closed: then it waits for the client to take the rest of
+    the answer. While it is held, it receives nothing.
+    """
+
+    def __init__(self, transport: asyncio.Transport, on_close: Callable[[], None]) -> None:
+        self._transport = transport
+        self._on_close = on_close
+        self.is_held = False
+        self.is_closing = transport.is_closing
+        self.write = transport.write
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - everything else is the transport's
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        """Close it when everything is sent."""
+        if not self._transport.is_closing():
+            self._on_close()
+            self._transport.close()
+
+    def resume_reading(self) -> None:
+        """Receive again, unless it is held."""
+        if not self.is_held:
+            self._transport.resume_reading()
+
+    def hold(self) -> None:
+        """Receive nothing."""
+        self.is_held = True
+        self._transport.pause_reading()
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -13,6 +13,8 @@ While a request is answered, what its client has sent behind it stays unread.
 
 import asyncio
 import re
+import socket
+import struct
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -20,7 +22,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from connections import Connections
+from connections import BoundedTransport, Connections
 from settings import Settings
 
 MAX_FRAMING_BYTES = 64 * 1024
@@ -54,38 +56,6 @@ class Stage(Enum):
     NOTHING = auto()
 
 
-class BoundedTransport:
-    """A connection's transport, as uvicorn sees it.
-
-    ``on_close`` is called before it is closed: then it waits for the client to take the rest of
-    the answer. While it is held, it receives nothing.
-    """
-
-    def __init__(self, transport: asyncio.Transport, on_close: Any) -> None:  # noqa: ANN401
-        self._transport = transport
-        self._on_close = on_close
-        self.is_held = False
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - everything else is the transport's
-        return getattr(self._transport, name)
-
-    def close(self) -> None:
-        """Close it when everything is sent."""
-        if not self._transport.is_closing():
-            self._on_close()
-            self._transport.close()
-
-    def resume_reading(self) -> None:
-        """Receive again, unless it is held."""
-        if not self.is_held:
-            self._transport.resume_reading()
-
-    def hold(self) -> None:
-        """Receive nothing."""
-        self.is_held = True
-        self._transport.pause_reading()
-
-
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -103,6 +73,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._rest_bytes = 0
         self._refusal: str | None = None
+        self._turn: tuple[bool, Stage | None] | None = None
         self._reading_timer: asyncio.TimerHandle | None = None
         self._writing_timer: asyncio.TimerHandle | None = None
 
@@ -150,10 +121,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request has come."""
         super().on_message_begin()
+        self._stage = Stage.HEAD
         self._framing_bytes = self._rest_bytes = 0
-        if self._stage is not Stage.HEAD:
-            self._stage = Stage.HEAD
-            self._wait()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field has come, or a trailer field, which nobody wants."""
@@ -177,7 +146,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False  # what follows is not HTTP
         self._stage = Stage.BODY
-        self._wait()
 
     def on_body(self, body: bytes) -> None:
         """A part of a request's body has come."""
@@ -192,7 +160,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The last byte of a request has come."""
         super().on_message_complete()
         self._stage = Stage.NOTHING
-        self._wait()
 
     # What uvicorn tells
 
@@ -201,7 +168,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._refusal is not None:
             self.send_400_response(self._refusal)
-        self._wait()
         self._parse()
 
     def send_400_response(self, msg: str) -> None:
@@ -217,6 +183,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def abort(self) -> None:
         """End the connection at once, whatever has not been sent yet."""
+        reset = struct.pack("ii", 1, 0)  # so that the kernel does not go on sending
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, reset
+        )
         self.transport.abort()
 
     @property
@@ -245,22 +215,30 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.is_held = False
             if not self.flow.read_paused:
                 self.transport.resume_reading()
+        self._wait()
 
     def _wait(self) -> None:
-        """Begin to wait for what comes next, if it is the client's turn."""
+        """Begin to wait for what the client must send next, unless that has begun already."""
+        # Whoever answers a request limits the time in which its body may come.
+        awaited = None if self._is_answering else self._stage
+        turn = (self._is_busy, awaited)
+        if turn == self._turn or self.transport.is_closing():
+            return
+        self._turn = turn
+        self._connections.note(self, is_waiting=not self._is_busy)
         if self._reading_timer is not None:
             self._reading_timer.cancel()
             self._reading_timer = None
-        if self.transport.is_closing():
-            return
-        self._connections.note(self, is_waiting=not self._is_busy)
-        if not self._is_answering:  # who answers limits the time in which the body may come
-            seconds = {
-                Stage.HEAD: self._settings.head_timeout_seconds,
-                Stage.BODY: self._settings.body_timeout_seconds,
-                Stage.NOTHING: self.timeout_keep_alive,
-            }[self._stage]
-            self._reading_timer = self.loop.call_later(seconds, self._give_up)
+        if awaited is not None:
+            self._reading_timer = self.loop.call_later(self._patience(awaited), self._give_up)
+
+    def _patience(self, stage: Stage) -> float:
+        """Seconds in which a part of a request must have come."""
+        if stage is Stage.NOTHING:
+            return self.timeout_keep_alive
+        if stage is Stage.HEAD:
+            return self._settings.head_timeout_seconds
+        return self._settings.body_timeout_seconds
 
     def _wait_for_writing(self) -> None:
         """Begin to wait for the client to take its answer."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import select
 import socket
 import threading
 import time
@@ -221,6 +222,28 @@ def test_an_answer_is_not_kept_for_who_does_not_take_it(hasty: Address) -> None:
         assert sent_until_it_ended(connection, GET + b"\r\n") < ENDLESS
 
 
+async def answers_that_nobody_takes(scope: Any, _receive: Any, send: Any) -> None:
+    """An application that ends its answer as soon as the buffers of the kernel are full."""
+    assert scope["type"] == "http"
+    headers = [(b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while not send.__self__.transport.get_write_buffer_size():
+        await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+        await asyncio.sleep(0)  # it is sent when the event loop comes round
+    await send({"type": "http.response.body", "body": b"the end"})
+
+
+def test_the_end_of_an_answer_is_not_kept_for_who_does_not_take_it() -> None:
+    settings = Settings.model_validate(HASTY)
+    with serving_app(answers_that_nobody_takes, settings) as address, connect(address) as client:
+        client.sendall(GET + b"\r\n")
+        poll = select.poll()
+        poll.register(client, 0)
+
+        assert poll.poll(1_000 * PATIENCE)  # the other end is gone, though nothing was read
+        assert b"the end" not in read_to_end(client)
+
+
 def test_who_sends_a_body_that_nobody_reads_keeps_the_connection(patient: Address) -> None:
     head = GET + b"Content-Length: 90000\r\n\r\n"
     with connect(patient) as connection:
@@ -334,29 +357,33 @@ def test_no_other_protocol_is_spoken(patient: Address, protocol: bytes) -> None:
 
 
 class Stuck:
-    """An application that answers when it is told to."""
+    """An application that answers some requests at once, and all others when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
         self.begun = threading.Event()
         self.may_end = threading.Event()
 
-    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         assert scope["type"] == "http"
-        self.begun.set()
-        await asyncio.to_thread(self.may_end.wait)
+        await receive()
+        await asyncio.sleep(0)  # so that the event loop may receive meanwhile
+        self.at_once -= 1
+        if self.at_once < 0:
+            self.begun.set()
+            await asyncio.to_thread(self.may_end.wait)
         headers = [(b"content-length", b"15")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": OK})
 
 
 @contextmanager
-def stuck(**changes: object) -> Iterator[tuple[Stuck, Address]]:
+def stuck(at_once: int = 0, **changes: object) -> Iterator[tuple[Stuck, Address]]:
     """A server whose requests take as long as the test wants."""
-    app = Stuck()
+    app = Stuck(at_once)
     settings = Settings.model_validate(changes)
-    config_app: Any = app
-    with serving_app(config_app, settings) as address:
+    with serving_app(app, settings) as address:
         try:
             yield app, address
         finally:
@@ -376,6 +403,14 @@ def test_what_comes_behind_a_request_stays_unread_until_its_answer(behind: bytes
 
         with pytest.raises(TimeoutError):  # which tells that the server reads no more
             sent_until_it_ended(connection, behind)
+
+
+def test_answers_let_no_more_in_than_they_answer() -> None:
+    with stuck(at_once=5_000, **PATIENT) as (_, address), connect(address) as connection:
+        connection.settimeout(2)
+
+        with pytest.raises(TimeoutError):
+            sent_until_it_ended(connection, GET + b"\r\n")
 
 
 def begin_to_post(connection: socket.socket) -> None:
