@@ -181,6 +181,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing: the next request may have begun already, and ``_wait`` limits either."""
+
     def abort(self) -> None:
         """End the connection at once, whatever has not been sent yet."""
         reset = struct.pack("ii", 1, 0)  # so that the kernel does not go on sending

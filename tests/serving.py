@@ -24,13 +24,17 @@ def serving(database_url: str, **changes: object) -> Iterator[str]:
 
 
 @contextmanager
-def serving_app(app: Any, settings: Settings) -> Iterator[tuple[str, int]]:
-    """An application behind the service's HTTP protocol, on its event loop."""
+def serving_app(app: Any, settings: Settings, **changes: object) -> Iterator[tuple[str, int]]:
+    """An application behind the service's HTTP protocol, on its event loop.
+
+    The changes are of uvicorn's options; yields the address.
+    """
     options: dict[str, Any] = {
         "http": http_protocol(settings),
         "access_log": False,
         "proxy_headers": False,
         "timeout_graceful_shutdown": settings.shutdown_seconds,
+        **changes,
     }
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", **options))
     with socket.socket() as listening:

@@ -277,6 +277,20 @@ def test_the_beginning_of_the_next_head_does_no_harm(patient: Address) -> None:
     assert second.startswith(b"HTTP/1.1 200")
 
 
+def test_a_head_that_has_begun_is_not_timed_as_an_idle_connection() -> None:
+    settings = Settings.model_validate(PATIENT)
+    with (
+        serving_app(Stuck(at_once=2), settings, timeout_keep_alive=1) as address,
+        connect(address) as connection,
+    ):
+        connection.sendall(GET + b"\r\n" + GET)
+        read_until(connection, OK)
+        time.sleep(2)  # longer than a connection may be idle
+        connection.sendall(b"\r\n")
+
+        assert read_until(connection, OK).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     "bad", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", CHUNKED + b"no number\r\n"]
 )
