@@ -11,7 +11,7 @@ FROM python:3.11-slim AS service
 WORKDIR /source
 RUN python -m venv /opt/call-analytics
 COPY pyproject.toml constraints.txt README.md ./
-COPY health.py http_protocol.py server.py settings.py ./
+COPY connections.py health.py http_protocol.py server.py settings.py ./
 COPY cli cli
 COPY db db
 COPY resolvers resolvers

@@ -219,7 +219,7 @@ def _descriptions() -> list[BaseRoute]:
     """What tells strangers what may be asked."""
     return [
         Route("/openapi.json", openapi_document, methods=["GET"]),
-        explorer_assets(),
+        *explorer_assets(),
         Route("/", to_explorer),
     ]
 

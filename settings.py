@@ -89,6 +89,19 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests that one server process answers at the same time; more get a 503.",
     )
+    max_connections: int = Field(
+        default=800,
+        ge=1,
+        description="Connections that one server process holds at the same time; a new one takes "
+        "the place of the one that has kept the server waiting longest. Each is an open file "
+        "(`ulimit -n`).",
+    )
+    max_connections_per_address: int = Field(
+        default=100,
+        ge=0,
+        description="The same of one address (IPv6: of a /64 network) that is no trusted proxy; "
+        "more are refused. 0 is any number.",
+    )
     head_timeout_seconds: float = Field(
         default=10, gt=0, description="Longest time in which the head of a request may come."
     )
@@ -100,6 +113,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time after which a request is given up with a 503; the wait for a "
         "database connection is part of it.",
+    )
+    send_timeout_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="Longest wait for a client to take the next 64 kB of its answer.",
     )
     requests_per_minute: int = Field(
         default=6_000,

@@ -13,6 +13,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
+MAX_NAME_CHARACTERS = 100
+"""How much is logged of a name that a client chose."""
+
 logger = logging.getLogger("call_analytics.requests")
 
 
@@ -56,7 +59,7 @@ class RequestTelemetry:
                 extra={
                     "request_id": record.request_id,
                     "endpoint": record.endpoint,
-                    "operation": record.operation,
+                    "operation": record.operation and record.operation[:MAX_NAME_CHARACTERS],
                     "organization_id": record.organization_id,
                     "status": status,
                     "codes": record.codes,

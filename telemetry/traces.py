@@ -15,6 +15,8 @@ from opentelemetry.trace import Status
 
 from telemetry.logs import SECRETS
 
+MAX_CHARACTERS = 200
+"""How much is sent of a name or a text: a client may have chosen it."""
 OF_STATEMENTS = {"db.statement", "db.query.text", "db.operation", "db.name", "db.namespace"}
 """Attributes that hold SQL, or the path of an SQLite file."""
 
@@ -40,7 +42,7 @@ class ScrubbingExporter(SpanExporter):
 
 def _scrubbed(span: ReadableSpan) -> ReadableSpan:
     attributes = dict(span.attributes or {})
-    name = SECRETS.sub("[secret]", span.name)
+    name = _presentable(span.name)
     if not attributes.keys().isdisjoint(OF_STATEMENTS):
         name = name.split()[0]  # the verb; what follows is the database's name or path
         attributes = {
@@ -51,13 +53,20 @@ def _scrubbed(span: ReadableSpan) -> ReadableSpan:
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes=attributes,
+        attributes={
+            key: _presentable(value) if isinstance(value, str) else value
+            for key, value in attributes.items()
+        },
         kind=span.kind,
         status=Status(span.status.status_code),  # its description may quote SQL
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _presentable(text: str) -> str:
+    return SECRETS.sub("[secret]", text)[:MAX_CHARACTERS]
 
 
 def start_traces(sync_engine: Any) -> TracerProvider:  # noqa: ANN401 - SQLAlchemy is db's

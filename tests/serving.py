@@ -1,11 +1,11 @@
 """The service on a port of its own, for clients that want a real one."""
 
-import asyncio
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
@@ -19,17 +19,32 @@ from tests.platform import NOW
 def serving(database_url: str, **changes: object) -> Iterator[str]:
     """The service with a clock that stands at ``NOW``; yields its address."""
     settings = Settings.model_validate({"database_url": database_url, **changes})
-    app = create_app(settings, clock=lambda: NOW)
-    options = {"http": http_protocol(settings), "access_log": False, "proxy_headers": False}
+    with serving_app(create_app(settings, clock=lambda: NOW), settings) as (host, port):
+        yield f"http://{host}:{port}"
+
+
+@contextmanager
+def serving_app(app: Any, settings: Settings, **changes: object) -> Iterator[tuple[str, int]]:
+    """An application behind the service's HTTP protocol, on its event loop.
+
+    The changes are of uvicorn's options; yields the address.
+    """
+    options: dict[str, Any] = {
+        "http": http_protocol(settings),
+        "access_log": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
+        **changes,
+    }
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", **options))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+        thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         while not server.started and thread.is_alive():
             time.sleep(0.01)
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield listening.getsockname()
         finally:
             server.should_exit = True
             thread.join()

@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "schema": {"resolvers", "telemetry"},
     "health": {"settings", "db", "schema", "telemetry"},
     "server": {"settings", "db", "resolvers", "schema", "telemetry", "health"},
-    "http_protocol": {"settings"},
+    "connections": set(),
+    "http_protocol": {"settings", "connections"},
     "cli": {"settings", "db", "resolvers", "schema", "telemetry", "server", "http_protocol"},
 }
 ONLY_IN = {

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -36,12 +37,18 @@ def explorer_page(headers: dict[str, str]) -> Response:
     )
 
 
-def explorer_assets() -> BaseRoute:
-    """The scripts and styles of the page."""
-    return Mount(
-        "/graphql/explorer",
-        routes=[
-            Route("/page.css", lambda _request: FileResponse(DIRECTORY / "page.css")),
-            Mount("/dist", StaticFiles(directory=BUNDLE, check_dir=False)),
-        ],
-    )
+def explorer_assets() -> list[BaseRoute]:
+    """The scripts and styles of the page.
+
+    They are not mounted together: a mount of routes has a router of its own, which redirects to
+    whatever host the client has named.
+    """
+    return [
+        Route("/graphql/explorer/page.css", page_style),
+        Mount("/graphql/explorer/dist", StaticFiles(directory=BUNDLE, check_dir=False)),
+    ]
+
+
+async def page_style(_request: Request) -> Response:
+    """The style of the pages here."""
+    return FileResponse(DIRECTORY / "page.css")

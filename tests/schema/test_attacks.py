@@ -415,6 +415,21 @@ def test_an_error_tells_nothing_of_the_machine(client: TestClient, tenant: Tenan
         assert not any(word in answer for answer in answers), word
 
 
+def test_no_redirect_leads_to_a_host_that_a_client_names(service: Any) -> None:
+    client = service()
+    paths = {route.path for route in client.app.routes}
+    assert "/graphql/explorer/dist" in paths
+    for path in paths | {"/graphql/explorer", "/nothing"}:
+        for address in (path, f"{path}/", f"{path}//", f"/{path}"):
+            for method in ("GET", "POST"):
+                answer = client.request(
+                    method, address, headers={"Host": "evil.example"}, follow_redirects=False
+                )
+
+                assert "evil.example" not in str(answer.headers), address
+                assert "://" not in answer.headers.get("location", ""), address
+
+
 PROBES = [
     ("GET", "/../../etc/passwd"),
     ("GET", "/graphql/explorer/dist/%2e%2e/package.json"),

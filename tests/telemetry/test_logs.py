@@ -62,6 +62,26 @@ def test_each_request_has_one_line(
     ]
 
 
+def test_a_line_has_an_end_whatever_a_client_sends(
+    client: TestClient, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = "x" * 40_000
+    documents = [f"query {long} {{ __typename }}", f"{{ {long} }}", f"{{ {long}: __typename }}"]
+    with caplog.at_level(logging.DEBUG):
+        for document in documents:
+            client.post("/graphql", json={"query": document, "operationName": long})
+            client.post("/graphql", json={"query": document}, headers=tenant.headers)
+        client.get(
+            f"/{long[:30_000]}?{long[:30_000]}", headers={"X-Request-Id": long, "User-Agent": long}
+        )
+
+    logged = [record for record in caplog.records if record.name.startswith("call_analytics")]
+    assert [line["operation"] for line in _lines(caplog)] == [
+        *("x" * 100, "x" * 100, None, None, None, None, None)
+    ]
+    assert max(len(SafeFormatter().format(record)) for record in logged) < 1_000
+
+
 def test_no_secret_is_in_any_line() -> None:
     formatter = SafeFormatter()
     try:

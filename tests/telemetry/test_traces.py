@@ -63,12 +63,14 @@ def test_operations_resolvers_and_statements_are_traced_without_secrets(
     collector: Collector, database_url: str, platform: Platform, tenant: Tenant
 ) -> None:
     settings = Settings.model_validate({"database_url": database_url, "traces": True})
+    long = "x" * 5_000
     with TestClient(create_app(settings, clock=lambda: NOW)) as client:
         answers = [
             client.post("/graphql", json={"query": query}, headers=tenant.headers).json()
             for query in (
                 "query Week { callAnalytics { totalCalls dailyStats { date total } } }",
-                f"query {tenant.key} {{ callAnalytics(period: LAST_1_DAY) {{ totalCalls }} }}",
+                f"query {tenant.key} {{ {tenant.key}: callAnalytics {{ totalCalls }} }}",
+                f"query {long} {{ {long}: callAnalytics {{ totalCalls }} }}",
             )
         ]
 
@@ -85,6 +87,8 @@ def test_operations_resolvers_and_statements_are_traced_without_secrets(
     sent = b"".join(collector.received)
     for secret in (tenant.key.encode(), b"SELECT ", b"FROM calls", b"calls.db", b"dailyStats"):
         assert secret not in sent
+    assert b"x" * 100 in sent
+    assert b"x" * 201 not in sent
 
 
 def _attribute(span: Any, name: str) -> str:
