@@ -26,6 +26,8 @@ from health import health_routes
 from resolvers.admission import MEMORY, Admission
 from resolvers.analytics import Analytics
 from resolvers.rate_limits import RateLimits
+from schema import rest
+from schema.compression import Compression
 from schema.door import Door
 from schema.explorer import explorer_assets
 from schema.graphql_http import GraphQLEndpoint
@@ -33,7 +35,6 @@ from schema.limits import Limits
 from schema.masking import log_fault
 from schema.openapi import openapi_document
 from schema.persisted import TrustedDocuments
-from schema.rest import RestEndpoint, json_response
 from schema.security_headers import SecurityHeaders
 from settings import PREFIX, Settings, SettingsError, load_settings
 from telemetry.logs import configure_logging
@@ -110,13 +111,15 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/graphql", graphql.respond, methods=["GET", "POST"]),
-            Route("/api/v1/calls/analytics", RestEndpoint(door).respond, methods=["GET"]),
+            Route(rest.PATH, rest.RestEndpoint(door).respond, methods=["GET"]),
+            Route(f"{rest.PATH}/", rest.without_slash, methods=["GET"]),
             *health_routes(settings, telemetry),
             *([] if settings.production else _descriptions()),
         ],
         middleware=[
             *_proxy_middleware(settings),
             Middleware(RequestTelemetry, telemetry=telemetry),
+            Middleware(Compression),
             Middleware(SecurityHeaders),
             *_cors_middleware(settings),
             Middleware(FaultBarrier),
@@ -233,7 +236,7 @@ async def refuse(_request: Request, error: Exception) -> Response:
     """Unknown paths and wrong methods."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    return json_response({"detail": error.detail}, error.status_code, headers)
+    return rest.json_response({"detail": error.detail}, error.status_code, headers)
 
 
 class FaultBarrier:
@@ -249,7 +252,7 @@ class FaultBarrier:
         except Exception as fault:
             error_id = log_fault(fault)
             body = {"detail": "Something went wrong on our side.", "error_id": error_id}
-            await json_response(body, 500)(scope, receive, send)
+            await rest.json_response(body, 500)(scope, receive, send)
 
 
 def app_from_environment() -> Starlette:

@@ -6,10 +6,11 @@ Its answers, statuses and error bodies are a contract with programs that cannot 
 import hashlib
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from resolvers.admission import Visit
 from resolvers.authenticate import Principal
@@ -22,8 +23,12 @@ from schema.query_string import query_parameters
 from schema.sharing import SharedReads
 from schema.state import State
 
+PATH = "/api/v1/calls/analytics"
 DEFAULT_PERIOD = "7d"
 PERIOD_PATTERN = "^(1d|7d|30d|90d)$"
+QUERY_CHARACTERS = "%/?:@!$&'()*+,;=[]"
+"""What may stand in a query as it is, besides letters and digits."""
+
 PERIODS = {period.value: period for period in Period}
 
 
@@ -81,6 +86,16 @@ class RestEndpoint:
         answer = await self._shared.read((principal, period, now), read)
         record.sources = answer.sources
         return Response(answer.body, media_type="application/json")
+
+
+async def without_slash(request: Request[State]) -> Response:
+    """The way from the path with a slash at its end; whoever asks is not yet looked at.
+
+    It names no host: the one that a client sends is its own invention.
+    """
+    request.state["record"].endpoint = "rest"
+    query = quote(request.scope["query_string"], safe=QUERY_CHARACTERS)
+    return RedirectResponse(f"{PATH}?{query}" if query else PATH)
 
 
 def json_response(

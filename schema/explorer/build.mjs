@@ -1,5 +1,7 @@
-// Bundles GraphiQL from its npm package into dist/, from where the server serves it.
-import { rmSync } from 'node:fs';
+// Bundles GraphiQL from its npm package into dist/, from where the server serves it, each file as it
+// is and compressed.
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
@@ -21,3 +23,10 @@ await build({
   legalComments: 'linked',
   logLevel: 'warning',
 });
+
+const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }; // 11 takes twenty times as long
+for (const file of readdirSync('dist')) {
+  const content = readFileSync(`dist/${file}`);
+  writeFileSync(`dist/${file}.br`, brotliCompressSync(content, brotli));
+  writeFileSync(`dist/${file}.gz`, gzipSync(content));
+}

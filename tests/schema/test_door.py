@@ -363,9 +363,9 @@ def test_no_answer_is_kept_unless_a_setting_allows_it(service: Any, tenant: Tena
 
     graphql = "/graphql?query={callAnalytics{totalCalls}}"
     private, kept = "private, no-store", "private, max-age=30"
-    assert control(strict, REST, tenant.headers) == (private, "Authorization")
+    assert control(strict, REST, tenant.headers) == (private, "Authorization, Accept-Encoding")
     assert control(strict, graphql, tenant.headers) == (private, "Authorization, Accept")
-    assert control(lenient, REST, tenant.headers) == (kept, "Authorization")
+    assert control(lenient, REST, tenant.headers) == (kept, "Authorization, Accept-Encoding")
     assert control(lenient, graphql, tenant.headers) == (kept, "Authorization, Accept")
     assert control(lenient, REST, {}) == (private, "Authorization")
     assert control(lenient, f"{REST}?period=x", tenant.headers)[0] == private
@@ -380,11 +380,11 @@ def test_a_known_answer_is_not_sent_again(
     def ask(known: str) -> Any:
         return client.get(REST, headers={**tenant.headers, "If-None-Match": known})
 
-    for known in (tag, f"W/{tag}", f'"other", {tag}'):
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}'):
         response = ask(known)
         assert (response.status_code, response.content) == (304, b"")
         assert response.headers["etag"] == tag
-        assert response.headers["vary"] == "Authorization"
+        assert response.headers["vary"] == "Authorization, Accept-Encoding"
     assert ask('"other"').status_code == 200
     platform.add_calls([{"assistant_id": tenant.assistants[0]}])
     assert ask(tag).status_code == 200

@@ -167,6 +167,48 @@ def test_head_is_answered_as_get_without_a_body(client: TestClient, tenant: Tena
     assert client.head(PATH).status_code == 401
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("query", "location"),
+    [
+        ("", PATH),
+        ("?", PATH),
+        ("?period=30d", f"{PATH}?period=30d"),
+        (
+            "?period=7d&period=30d&x=%2F%0d%0aA:%20b&a[]=1~2;c=+'",
+            f"{PATH}?period=7d&period=30d&x=%2F%0d%0aA:%20b&a[]=1~2;c=+'",
+        ),
+        ("?period=7d?//evil.example/", f"{PATH}?period=7d?//evil.example/"),
+        ("?%FF=%e9", f"{PATH}?%FF=%e9"),
+    ],
+)
+def test_a_slash_at_the_end_is_redirected(
+    client: TestClient, method: str, query: str, location: str
+) -> None:
+    """Without a key, with any host, and to no host but the one that was asked."""
+    response = client.request(
+        method, f"{PATH}/{query}", headers={"Host": "evil.example"}, follow_redirects=False
+    )
+
+    assert (response.status_code, response.headers["location"]) == (307, location)
+    assert (response.content, response.headers["content-length"]) == (b"", "0")
+    assert "evil.example" not in str(response.headers).replace(location, "")
+
+
+def test_a_redirected_client_gets_its_answer(
+    client: TestClient, platform: Platform, tenant: Tenant
+) -> None:
+    response = client.get(f"{PATH}/?period=30d", headers=tenant.headers)
+
+    assert [one.status_code for one in response.history] == [307]
+    assert response.json() == platform.expected(tenant.organization_id, "30d")
+    for path in (f"{PATH}//", f"/{PATH}/", f"{PATH}/x", "/api/v1/calls/"):
+        assert client.get(path, headers=tenant.headers).status_code == 404
+    response = client.post(f"{PATH}/")
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
 def test_an_unknown_path_is_told_as_json(client: TestClient) -> None:
     response = client.get("/api/v1/calls")
 
