@@ -121,7 +121,7 @@ def _csv(file: TextIO) -> Iterator[tuple[int, CallRow | BadRow]]:
         except StopIteration:
             return
         except (csv.Error, BadRow) as error:
-            content: CallRow | BadRow = BadRow(str(error))
+            content: CallRow | BadRow = _without_row(error)
         else:
             if not cells:
                 continue
@@ -146,7 +146,7 @@ def _json_lines(file: TextIO) -> Iterator[tuple[int, CallRow | BadRow]]:
         except StopIteration:
             return
         except BadRow as reason:
-            yield lines.number, reason
+            yield lines.number, _without_row(reason)
             continue
         if not text.isspace():
             yield lines.number, _from_json_text(text)
@@ -181,8 +181,12 @@ def _from_record(record: Mapping[str, object]) -> CallRow | BadRow:
     try:
         return parse_call(record)
     except BadRow as reason:
-        # Not the one that was raised: by its traceback it would hold the whole row.
-        return BadRow(str(reason))
+        return _without_row(reason)
+
+
+def _without_row(reason: Exception) -> BadRow:
+    """The same reason, without the traceback, by which it would hold the whole row."""
+    return BadRow(str(reason))
 
 
 def _integer(digits: str) -> float:

@@ -1,11 +1,13 @@
 """Reading exports: three formats, bad rows, and files that are no exports."""
 
 import json
+import os
 import re
 import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -151,6 +153,17 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         list(read_call_file(tmp_path / "calls.csv"))
 
 
+def test_a_file_that_cannot_be_read_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calls"
+    os.mkfifo(path)
+    writer = Thread(target=path.write_bytes, args=(b"[]",))
+    writer.start()
+
+    with pytest.raises(OperatorError, match=r"calls cannot be read: .*not seekable"):
+        list(read_call_file(path))
+    writer.join()
+
+
 @pytest.mark.parametrize("style", ["csv", "json", "json lines"])
 def test_a_large_file_is_never_held(tmp_path: Path, style: str) -> None:
     calls = [CALLS[0]] * 20_000
@@ -257,6 +270,8 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: str, mes
         pytest.param(f"{HEADINGS}\n", 'x","\n', 400_000, "", id="csv quotation marks"),
         pytest.param('{"a": "', "x", 1 << 25, '"}\n', id="json line"),
         pytest.param("{}\n", f'{{"call_sid": "{"x" * 1_000_000}"}}\n', 32, "", id="json lines"),
+        pytest.param("{}\n", "x" * 1_100_000 + "\n", 32, "", id="long json lines"),
+        pytest.param(f"{HEADINGS}\n", "x" * 1_100_000 + "\n", 32, "", id="long csv lines"),
         pytest.param("[1", f',{{"call_sid": "{"x" * 1_000_000}"}}\n', 32, "]", id="json array"),
         pytest.param('["', "x", 1 << 25, '"]', id="json text"),
         pytest.param("[", "1", 1 << 25, "]", id="json number"),
