@@ -24,7 +24,7 @@ def test_the_server_compacts_rollups(
     while platform.run(rollup_status(platform.writer)).waiting and time.monotonic() < deadline:
         time.sleep(0.05)
 
-    assert platform.run(rollup_status(platform.writer))[1:] == (2, 0)
+    assert platform.run(rollup_status(platform.writer))[1:] == (2, 0, None)
     platform.close()
 
 

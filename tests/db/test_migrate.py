@@ -183,7 +183,8 @@ def _rollup_definitions(platform: Platform) -> dict[str, str]:
     async def read() -> dict[str, str]:
         async with platform.reader.connect() as connection:
             rows = await connection.exec_driver_sql(DEFINITIONS[connection.dialect.name])
-            return {row[0]: "".join(str(row[1]).split()) for row in rows}
+            found = [[str(column) for column in row] for row in rows]
+            return {name: "".join(definition.split()) for name, definition in found}
 
     definitions: dict[str, str] = platform.run(read())
     return definitions
