@@ -209,12 +209,11 @@ class PostgreSQLTriggers:
 
     def removal(self) -> list[str]:
         return [
-            *(f"DROP TRIGGER IF EXISTS call_rollups_{event} ON calls" for event in EVENTS),
-            "DROP TABLE IF EXISTS call_rollups_failures",
-            "DROP TABLE IF EXISTS call_rollups_state",
-            "DROP TABLE IF EXISTS call_rollups",
-            # With triggers on other tables: calls may have been renamed.
+            # With their triggers, wherever those are: calls may have another name now.
             *(f"DROP FUNCTION IF EXISTS call_rollups_{event}() CASCADE" for event in EVENTS),
+            "DROP TABLE IF EXISTS call_rollups",
+            "DROP TABLE IF EXISTS call_rollups_state",
+            "DROP TABLE IF EXISTS call_rollups_failures",
         ]
 
 

@@ -44,11 +44,8 @@ async def enable_rollups(database: Database, on_progress: Callable[[int, int], N
     async with connect(database) as connection:
         await _require_fit(connection)
     async with _alone(database):
-        state = await rollup_state(database)
-        if state is RollupState.OFF:
+        if await rollup_state(database) not in (RollupState.FILLING, RollupState.READY):
             await _without_queueing(database, create_rollups)
-        elif state in BROKEN:
-            await _without_queueing(database, recreate_rollups)
         await _append_differences(database, on_progress)
         async with transaction(database) as connection:
             await connection.run_sync(mark_ready)
@@ -121,8 +118,12 @@ async def _verify(
 
 
 def create_rollups(connection: Connection) -> None:
-    """Create the tables and triggers, empty and not ready, in the current transaction."""
-    calls = next(
+    """Create the tables and triggers, empty and not ready, in the current transaction.
+
+    Whatever is there of others goes first.
+    """
+    remove_rollups(connection)
+    calls = next(  # the first is the one that statements find
         relation
         for relation in catalog_of(connection).relations(connection)
         if relation.name == Call.__tablename__
@@ -134,12 +135,6 @@ def create_rollups(connection: Connection) -> None:
 def remove_rollups(connection: Connection) -> None:
     """Remove the triggers and tables, in the current transaction."""
     _execute(connection, TRIGGERS[connection.dialect.name].removal())
-
-
-def recreate_rollups(connection: Connection) -> None:
-    """Replace whatever rollups there are, in the current transaction."""
-    remove_rollups(connection)
-    create_rollups(connection)
 
 
 def append_difference(connection: Connection, assistant_id: int) -> None:

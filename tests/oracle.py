@@ -33,7 +33,8 @@ def analytics(
     for call in calls:
         if call["assistant_id"] not in names:
             continue
-        if call["started_at"] is None or call["started_at"] < start:
+        # What no datetime can be (infinity, the year 10000, text) is no time, and never counts.
+        if not isinstance(call["started_at"], datetime) or call["started_at"] < start:
             continue
         total += 1
         day = daily.setdefault(

@@ -107,6 +107,13 @@ class PostgresCluster:
         """Run SQL, outside a transaction."""
         self._run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", sql)
 
+    def restore(self, database: str, copy: str) -> None:
+        """Make a database anew from a dump of another."""
+        dump = self.directory / f"{copy}.sql"
+        self._run("pg_dump", "-d", self.url(database), "-f", dump)
+        self.execute(f"CREATE DATABASE {copy}")
+        self._run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url(copy), "-f", dump)
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         log = self.directory / "log"

@@ -1,6 +1,7 @@
 """Migrations: the revisions make the models' tables, and what is not ours is left alone."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from db.migrate import (
 )
 from db.models import Base
 from db.ownership import VERSION_TABLE
+from db.rollup_state import RollupState, rollup_state
+from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
 from tests.platform import Platform
 from tests.tenants import Tenant
 
@@ -41,6 +44,66 @@ def test_the_revisions_make_the_tables_of_the_models(platform: Platform) -> None
             return await connection.run_sync(differences)
 
     assert platform.run(compare()) == []
+
+
+def test_the_revisions_make_the_rollups_of_the_code(platform: Platform) -> None:
+    before = _rollup_definitions(platform)
+    platform.run(disable_rollups(platform.writer))
+    assert _rollup_definitions(platform) == {}
+
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+
+    assert len(before) > 4
+    assert _rollup_definitions(platform) == before
+
+
+@pytest.mark.parametrize("were_on", [True, False])
+def test_rollups_of_the_release_before_are_made_anew(platform: Platform, *, were_on: bool) -> None:
+    """Their sums, which anybody could change, too; and those that are off stay off."""
+    dialect = platform.reader.dialect.name
+    organization = platform.add_organization()
+    platform.run(disable_rollups(platform.writer))
+    if were_on:
+        for statement in (
+            (Path(__file__).parent / f"rollups_0002_{dialect}.sql").read_text().splitlines()[1:]
+        ):
+            platform.run(_execute(platform, statement))
+    platform.add_calls([{"assistant_id": platform.add_assistant(organization)}] * 9)
+    for statement in (
+        f"UPDATE {VERSION_TABLE} SET version_num = '0002'",
+        *(["UPDATE call_rollups SET calls = calls + 5000"] if were_on else []),
+    ):
+        platform.run(platform.execute(text(statement)))
+    assert _in_transaction(platform, database_state) is DatabaseState.OUTDATED
+
+    _in_transaction(platform, upgrade)
+
+    assert _in_transaction(platform, database_state) is DatabaseState.MANAGED
+    expected = RollupState.READY if were_on else RollupState.OFF
+    assert platform.run(rollup_state(platform.writer)) is expected
+    if were_on:
+        after = _rollup_definitions(platform)
+        differences: list[Any] = []
+        platform.run(verify_rollups(platform.writer, differences.append, repair=False))
+        assert differences == []
+        platform.run(disable_rollups(platform.writer))
+        platform.run(enable_rollups(platform.writer, lambda *_: None))
+        assert after == _rollup_definitions(platform)
+
+
+def test_calls_of_the_first_release_are_summed(platform: Platform) -> None:
+    """As the first revision left them: without any rollups."""
+    platform.run(disable_rollups(platform.writer))
+    platform.add_calls([{"assistant_id": platform.add_assistant(platform.add_organization())}] * 9)
+    version = f"UPDATE {VERSION_TABLE} SET version_num = '0001'"
+    platform.run(platform.execute(text(version)))
+
+    _in_transaction(platform, upgrade)
+
+    assert platform.run(rollup_state(platform.writer)) is RollupState.READY
+    differences: list[Any] = []
+    platform.run(verify_rollups(platform.writer, differences.append, repair=False))
+    assert differences == []
 
 
 def test_upgrading_twice_changes_nothing(platform: Platform, tenant: Tenant) -> None:
@@ -109,3 +172,39 @@ def _in_transaction(platform: Platform, work: Any) -> Any:
             return await work(connection)
 
     return platform.run(run())
+
+
+DEFINITIONS = {
+    "sqlite": "SELECT type || ' ' || name, sql FROM sqlite_master WHERE name LIKE 'call_rollups%'",
+    "postgresql": """
+        SELECT 'function ' || proname, pg_get_functiondef(oid) || coalesce(proacl::text, '')
+        FROM pg_proc WHERE proname LIKE 'call_rollups%'
+        UNION SELECT 'trigger ' || tgname, pg_get_triggerdef(oid)
+        FROM pg_trigger WHERE tgname LIKE 'call_rollups%'
+        UNION SELECT 'index ' || indexname, indexdef
+        FROM pg_indexes WHERE tablename LIKE 'call_rollups%'
+        UNION SELECT 'column ' || table_name || column_name,
+            concat(data_type, is_nullable, column_default, ordinal_position)
+        FROM information_schema.columns WHERE table_name LIKE 'call_rollups%'
+        UNION SELECT 'privileges ' || relname, relacl::text
+        FROM pg_class WHERE relname LIKE 'call_rollups%' AND relkind = 'r'
+    """,
+}
+
+
+def _rollup_definitions(platform: Platform) -> dict[str, str]:
+    """What the database itself says of the rollups, however it was written."""
+
+    async def read() -> dict[str, str]:
+        async with platform.reader.connect() as connection:
+            rows = await connection.exec_driver_sql(DEFINITIONS[connection.dialect.name])
+            found = [[str(column) for column in row] for row in rows]
+            return {name: "".join(definition.split()) for name, definition in found}
+
+    definitions: dict[str, str] = platform.run(read())
+    return definitions
+
+
+async def _execute(platform: Platform, statement: str) -> None:
+    async with transaction(platform.writer) as connection:
+        await connection.exec_driver_sql(statement)

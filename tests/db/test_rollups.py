@@ -31,11 +31,41 @@ from db.rollup_compaction import compact_rollups
 from db.rollup_state import RollupState, rollup_state, rollup_status
 from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
 from db.rollups import Difference
-from tests.platform import NOW, Platform, call_row
+from tests.conftest import ServiceFactory
+from tests.platform import NOW, PERIOD_DAYS, Platform, call_row
 from tests.postgres import PostgresCluster
 
 EVERYTHING = Wanted(*[frozenset(Measure)] * 3)
 START = NOW.replace(tzinfo=None)
+
+NO_TIMES = {
+    "sqlite": [
+        "garbage",
+        "",
+        "2026-03-10",
+        "2026-03-10 11:00:00",
+        "2026-03-10T11:00:00.000000",
+        "2026-03-10 11:00:00.000000Z",
+        "2026-03-10 11:00:00.00000x",
+        "2026-02-30 11:00:00.000000",
+        "2026-13-10 11:00:00.000000",
+        "2026-03-10 24:00:00.000000",
+        "2026-03-10 11:60:00.000000",
+        "0000-03-10 11:00:00.000000",
+        "10000-03-10 11:00:00.000000",
+        "9999999999",
+        "now",
+    ],
+    "postgresql": [
+        "infinity",
+        "-infinity",
+        "10000-01-01 00:00:00",
+        "294276-12-31 23:59:59.999999",
+        "0001-12-31 23:59:59.999999 BC",
+        "4713-01-01 00:00:00 BC",
+    ],
+}
+"""What a column of timestamps may hold all the same, and what never counts."""
 
 # A few days with hours and midnights to cross.
 _moments = st.none() | st.builds(
@@ -115,6 +145,14 @@ class RollupMachine(RuleBasedStateMachine):
     def change_what_does_not_matter(self, which: int) -> None:
         self._update(which, {"customer_phone_number": "+1"})
 
+    @rule(which=_which, odd=_which)
+    def take_time_away(self, which: int, odd: int) -> None:
+        if self.platform.calls:
+            call = self.platform.calls[which % len(self.platform.calls)]
+            values = NO_TIMES[self.platform.reader.dialect.name]
+            call["started_at"] = values[odd % len(values)]
+            self.platform.run(_set_time(self.platform, call["id"], call["started_at"]))
+
     @rule(status=_statuses, started_at=_moments)
     def update_all(self, status: str, started_at: datetime | None) -> None:
         changes = {"status": status, "started_at": started_at}
@@ -185,6 +223,45 @@ def test_whatever_happens_the_figures_agree(platform: Platform) -> None:
     run_state_machine_as_test(
         Machine, settings=hypothesis_settings(max_examples=60, stateful_step_count=20)
     )
+
+
+@pytest.mark.parametrize("are_rolled_up", [True, False])
+def test_what_is_no_time_never_counts(
+    platform: Platform, service: ServiceFactory, *, are_rolled_up: bool
+) -> None:
+    """However it comes and goes; and the first and the last instant that there are do count."""
+    organization = _with_calls(platform)
+    key = platform.add_key(organization)
+    if not are_rolled_up:
+        platform.run(disable_rollups(platform.writer))
+    last = platform.calls[-1]
+    last["started_at"] = datetime(9999, 12, 31, 23, 59, 59, 999998)
+    platform.run(_set_time(platform, last["id"], str(last["started_at"])))
+    for call, value in zip(platform.calls, NO_TIMES[platform.reader.dialect.name], strict=False):
+        call["started_at"] = value
+        platform.run(_set_time(platform, call["id"], value))
+
+    client = service()
+    for period, days in PERIOD_DAYS.items():
+        figures = _assert_agreement(platform, organization, period, days, NOW)
+        assert figures.from_rollups is are_rolled_up
+        response = client.get(
+            f"/api/v1/calls/analytics?period={period}", headers={"Authorization": f"Bearer {key}"}
+        )
+        assert response.json() == platform.expected(organization, period)
+    if are_rolled_up:
+        assert _differences(platform) == []
+
+    platform.run(platform.execute(text("UPDATE calls SET status = 'failed'")))
+    platform.run(platform.execute(delete(Call).where(Call.id == platform.calls[0]["id"])))
+    del platform.calls[0]
+    for call in platform.calls:
+        call["status"] = "failed"
+    if not are_rolled_up:
+        platform.run(_enable(platform.writer))
+    platform.figures.look_again()
+    assert _assert_agreement(platform, organization, "90d", 90, NOW).from_rollups
+    assert _differences(platform) == []
 
 
 def test_a_managed_database_has_rollups_from_the_beginning(platform: Platform) -> None:
@@ -629,6 +706,11 @@ def _differences(platform: Platform, *, repair: bool = False) -> list[Difference
 async def _scalars(platform: Platform, sql: str) -> list[Any]:
     async with connect(platform.reader) as connection:
         return list(await connection.scalars(text(sql)))
+
+
+async def _set_time(platform: Platform, call: int, value: str) -> None:
+    """Store something that no program in Python would write as a time."""
+    await platform.execute(text(f"UPDATE calls SET started_at = '{value}' WHERE id = {call}"))
 
 
 async def _bulk_load(platform: Platform, rows: list[Any]) -> None:
