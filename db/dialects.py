@@ -25,8 +25,8 @@ from db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
 
-# Undefined table and column, insufficient privilege, and a cached plan whose tables have changed.
-POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42703", "42501", "0A000"}
+# Undefined table, insufficient privilege, and a cached plan whose tables have changed.
+POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42501", "0A000"}
 
 
 class utc_date(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is

@@ -23,24 +23,23 @@ EVENTS = ("insert", "update", "delete", "truncate")
 _NAMES = ", ".join(f"'call_rollups_{event}'" for event in EVENTS)
 
 # Besides notes: the triggers are on this table and no other, and its rows are written as its own.
-_READINESS = """
+_READINESS = f"""
 (SELECT is_ready AND calls = 'calls'::regclass FROM call_rollups_state)
 AND NOT EXISTS (SELECT FROM call_rollups_failures)
+AND {len(EVENTS)} = (
+    SELECT count(*) FROM pg_trigger WHERE tgrelid = 'calls'::regclass
+    AND tgenabled IN ('O', 'A') AND tgname IN ({_NAMES})
+)
 AND NOT EXISTS (SELECT FROM pg_inherits
                 WHERE inhrelid = 'calls'::regclass OR inhparent = 'calls'::regclass)
 """
 
 _DIAGNOSIS = f"""
 SELECT CASE
-    WHEN 4 <> (
-        SELECT count(*) FROM pg_trigger
-        WHERE tgrelid = 'calls'::regclass AND tgenabled IN ('O', 'A')
-        AND tgname IN ({_NAMES})
-    ) THEN 'DETACHED'
     WHEN EXISTS (SELECT FROM call_rollups_failures) THEN 'FAILED'
-    WHEN NOT is_ready THEN 'FILLING'
     WHEN {_READINESS} THEN 'READY'
-    ELSE 'DETACHED'
+    WHEN is_ready THEN 'DETACHED'
+    ELSE 'FILLING'
 END, (SELECT reason FROM call_rollups_failures LIMIT 1)
 FROM call_rollups_state
 """

@@ -15,20 +15,22 @@ from db.dialects import is_instant
 from db.measures import Measure, amounts_of_one_call
 from db.rollups import GRAINS, MEASURES, WATCHED, call_rollups
 
+_READINESS = """
+SELECT is_ready AND 3 = (
+    SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'calls'
+    AND name IN ('call_rollups_insert', 'call_rollups_update', 'call_rollups_delete')
+) FROM call_rollups_state
+"""
+
 
 class SQLiteTriggers:
     """There is one writer at a time, so each key has one row and is always compact."""
 
     tables: Sequence[str] = ("call_rollups", "call_rollups_state")
-    readiness = "SELECT is_ready FROM call_rollups_state"
-    diagnosis = """
-    SELECT CASE
-        WHEN 3 <> (SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'calls'
-                   AND name IN ('call_rollups_insert', 'call_rollups_update',
-                                'call_rollups_delete')) THEN 'DETACHED'
-        WHEN is_ready THEN 'READY'
-        ELSE 'FILLING'
-    END, NULL
+    readiness = _READINESS
+    diagnosis = f"""
+    SELECT CASE WHEN ({_READINESS}) THEN 'READY' WHEN is_ready THEN 'DETACHED' ELSE 'FILLING' END,
+        NULL
     FROM call_rollups_state
     """
     patience: str | None = None

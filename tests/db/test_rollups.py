@@ -311,6 +311,26 @@ def test_rollups_that_are_not_filled_are_not_read(platform: Platform) -> None:
     _assert_agreement(platform, organization, "7d", 7, NOW)
 
 
+def test_rollups_whose_trigger_is_gone_are_not_read(platform: Platform) -> None:
+    """By the very next answer of a process that has read them so far."""
+    organization = _with_calls(platform)
+    assert platform.run(_read(platform, organization, NOW, 7, raw=False)).from_rollups
+    on_table = {"sqlite": "", "postgresql": " ON calls"}[platform.reader.dialect.name]
+    platform.run(platform.execute(text(f"DROP TRIGGER call_rollups_insert{on_table}")))
+    platform.add_calls([{"assistant_id": platform.assistants[0]["id"]}])
+
+    assert not _assert_agreement(platform, organization, "7d", 7, NOW).from_rollups
+    assert platform.run(rollup_state(platform.writer)) is RollupState.DETACHED
+    with pytest.raises(OperatorError, match="do not see every write"):
+        platform.run(verify_rollups(platform.writer, _ignore, repair=True))
+
+    platform.run(_enable(platform.writer))
+
+    platform.figures.look_again()
+    assert _assert_agreement(platform, organization, "7d", 7, NOW).from_rollups
+    assert _differences(platform) == []
+
+
 def test_verify_finds_and_repairs_what_is_wrong(platform: Platform) -> None:
     organization = _with_calls(platform)
     assert _differences(platform) == []
