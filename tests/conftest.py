@@ -81,11 +81,13 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def postgres_url(cluster: PostgresCluster, postgres_template: str) -> str:
+def postgres_url(cluster: PostgresCluster, postgres_template: str) -> Iterator[str]:
     """The address of a migrated PostgreSQL database of the test's own."""
     name = f"test_{next(_numbers)}"
     cluster.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    return cluster.url(name)
+    yield cluster.url(name)
+    # Gone before it is written to the disk, hundreds of them cost nothing there.
+    cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

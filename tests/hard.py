@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20, help="Runs of the restless tests.")
     arguments = parser.parse_args()
     with busy_cores():
-        runs = [is_green(f"whole suite, run {n}", "-n", "2") for n in range(1, arguments.whole + 1)]
+        runs = [is_green(f"whole suite, run {n}", "-n", "4") for n in range(1, arguments.whole + 1)]
         name = f"restless tests, {arguments.times} times"
         # More of them at once than there are cores, so that each is slower still.
         runs.append(is_green(name, "-n", "6", "-m", RESTLESS, "--count", str(arguments.times)))

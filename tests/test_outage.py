@@ -94,7 +94,7 @@ def test_it_starts_without_its_database(
 def test_a_database_that_hangs_is_given_up(
     own_cluster: PostgresCluster, platform: Platform, headers: dict[str, str]
 ) -> None:
-    changes = {"statement_timeout_seconds": 0.2, "connect_timeout_seconds": 0.5}
+    changes = {"statement_timeout_seconds": 1.5, "connect_timeout_seconds": 2}
     with _client(platform, **changes) as client:
         _assert_answers(client, headers)
         processes = own_cluster.processes()
@@ -110,7 +110,7 @@ def test_a_database_that_hangs_is_given_up(
 
 def test_a_table_that_is_locked_is_given_up(shared_platform: Platform) -> None:
     headers = _headers(shared_platform, calls=1)
-    with _client(shared_platform, statement_timeout_seconds=0.2) as client:
+    with _client(shared_platform, statement_timeout_seconds=2) as client:
 
         async def ask_beside_a_lock() -> None:
             async with transaction(shared_platform.writer) as connection:
@@ -150,7 +150,7 @@ def test_requests_wait_for_a_connection_of_the_service(
 ) -> None:
     """Longer than a new connection may take; readiness and telemetry do not wait."""
     headers = _headers(shared_platform, calls=1)
-    changes = {"pool_size": 1, "connect_timeout_seconds": 0.2, "telemetry_token": "token"}
+    changes = {"pool_size": 1, "connect_timeout_seconds": 2, "telemetry_token": "token"}
     with _client(shared_platform, **changes) as client, ThreadPoolExecutor(2) as clients:
         _assert_answers(client, headers)
         waits = _numbers(client)["connection_wait_seconds_count"]
@@ -163,7 +163,7 @@ def test_requests_wait_for_a_connection_of_the_service(
                     for period in ("1d", "7d")
                 ]
                 _wait_until(lambda: _numbers(client)["connection_waits"] == 1)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(2.5)
                 assert client.get("/readyz").status_code == 200
                 assert [one.done() for one in asked] == [False, False]
             return asked
@@ -174,7 +174,7 @@ def test_requests_wait_for_a_connection_of_the_service(
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [answer.json()["total_calls"] for answer in answers] == [1, 1]
     assert numbers["connection_wait_seconds_count"] > waits
-    assert numbers["connection_wait_seconds_sum"] > 0.2
+    assert numbers["connection_wait_seconds_sum"] > 2
     assert numbers["connection_waits"] == 0
     assert caplog.messages == []
 
@@ -183,7 +183,7 @@ def test_who_waits_too_long_hears_that_the_service_is_busy(
     shared_platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = _headers(shared_platform, calls=1)
-    changes = {"pool_size": 1, "request_timeout_seconds": 0.5, "telemetry_token": "token"}
+    changes = {"pool_size": 1, "request_timeout_seconds": 5, "telemetry_token": "token"}
     with _client(shared_platform, **changes) as client, ThreadPoolExecutor(1) as clients:
         _assert_answers(client, headers)
 
@@ -204,7 +204,7 @@ def test_who_waits_too_long_hears_that_the_service_is_busy(
     error = answer.json()["errors"][0]
     assert error["message"] == "The service is busy; try again shortly."
     assert error["extensions"] == {"code": "OVERLOADED"}
-    assert set(caplog.messages) == {f"a request was given up after 0.5 seconds: {IN_USE}"}
+    assert set(caplog.messages) == {f"a request was given up after 5 seconds: {IN_USE}"}
 
 
 def test_telemetry_answers_while_the_database_hangs(

@@ -209,7 +209,6 @@ def test_connections_are_given_in_the_order_of_asking(platform: Platform) -> Non
             platform.reader.url,
             read_only=True,
             pool_size=1,
-            connect_timeout=0.1,  # for new connections only: nobody is sent away by it
             observer=observer,
         )
         served: list[int] = []

@@ -149,7 +149,7 @@ def test_a_statement_that_fails_leaves_no_transaction(
 
     async def fail_and_go_on() -> Any:
         database = create_engine(
-            parse_database_url(database_url), read_only=True, pool_size=1, statement_timeout=0.5
+            parse_database_url(database_url), read_only=True, pool_size=1, statement_timeout=2
         )
         for statement in ("SELECT pg_sleep(30)", "SELECT * FROM nowhere"):
             with pytest.raises(DatabaseUnavailable, match=r"statement timeout|does not exist"):

@@ -139,7 +139,7 @@ async def test_where_redis_is_not_there_each_process_counts_alone(
 
 
 async def test_nobody_waits_for_a_redis_that_is_frozen(redis_server: RedisServer) -> None:
-    shared = RedisCounters(redis_server.url, answer_seconds=0.2, probe_seconds=3_600)
+    shared = RedisCounters(redis_server.url, answer_seconds=2, probe_seconds=3_600)
     keys, addresses = RateLimiter(shared), RateLimiter(shared)
     quotas = RateLimits(per_minute=1_000_000).quotas("frozen")
     before = await redis_server.statistics()
