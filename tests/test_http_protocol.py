@@ -22,6 +22,8 @@ from tests.command import started
 from tests.serving import serving, serving_app
 from tests.tenants import Tenant
 
+pytestmark = pytest.mark.starts_server
+
 Address = tuple[str, int]
 
 PATIENCE = 60
