@@ -39,9 +39,13 @@ await report(async (document, variables, key) => {
 const client = clientFor(validKey);
 sent.length = 0;
 const seen = [];
-const watched = client
-  .watchQuery({ query: gql(PERIODS), fetchPolicy: 'cache-and-network' })
-  .subscribe(({ data, loading }) => !loading && seen.push(withoutTypenames(data)));
+let watched;
+await new Promise((resolve) => {
+  watched = client
+    .watchQuery({ query: gql(PERIODS), fetchPolicy: 'cache-and-network' })
+    .subscribe(({ data, loading }) => !loading && resolve(seen.push(withoutTypenames(data))));
+});
+// Only now: a request that is still on its way would serve the second query too.
 await client.query({ query: gql(TYPED), variables: { period: 'LAST_7_DAYS' } });
 await client.query({ query: gql(PERIODS), fetchPolicy: 'network-only' });
 await new Promise((resolve) => setTimeout(resolve, 500));
