@@ -103,6 +103,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unparsed += data
         self._parse()
 
+    def eof_received(self) -> None:
+        """The client sends no more; closed by the event loop itself, it would have no time limit."""
+        self.transport.close()
+
     def pause_writing(self) -> None:
         """The client takes its answer more slowly than it is sent."""
         super().pause_writing()
@@ -255,7 +259,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._stage is Stage.NOTHING:
             self.transport.close()
         else:
-            self.send_400_response("The head of the request is too long or came too slowly.")
+            part = "head" if self._stage is Stage.HEAD else "framing"
+            self.send_400_response(f"The {part} of the request is too long or came too slowly.")
 
     def _refuse(self, message: str) -> None:
         self.send_400_response(message)

@@ -224,21 +224,36 @@ def test_an_answer_is_not_kept_for_who_does_not_take_it(hasty: Address) -> None:
         assert sent_until_it_ended(connection, GET + b"\r\n") < ENDLESS
 
 
-async def answers_that_nobody_takes(scope: Any, _receive: Any, send: Any) -> None:
+class AnswersThatNobodyTakes:
     """An application that ends its answer as soon as the buffers of the kernel are full."""
-    assert scope["type"] == "http"
-    headers = [(b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    while not send.__self__.transport.get_write_buffer_size():
-        await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
-        await asyncio.sleep(0)  # it is sent when the event loop comes round
-    await send({"type": "http.response.body", "body": b"the end"})
+
+    def __init__(self, connection: bytes) -> None:
+        self.connection = connection
+        self.has_ended = threading.Event()
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        headers = [(b"connection", self.connection)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while not send.__self__.transport.get_write_buffer_size():
+            await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+            await asyncio.sleep(0)  # it is sent when the event loop comes round
+        await send({"type": "http.response.body", "body": b"the end"})
+        self.has_ended.set()
 
 
-def test_the_end_of_an_answer_is_not_kept_for_who_does_not_take_it() -> None:
-    settings = Settings.model_validate(HASTY)
-    with serving_app(answers_that_nobody_takes, settings) as address, connect(address) as client:
+@pytest.mark.parametrize(
+    ("connection", "sends_on"), [(b"close", True), (b"keep-alive", True), (b"keep-alive", False)]
+)
+def test_the_end_of_an_answer_is_not_kept_for_who_does_not_take_it(
+    connection: bytes, sends_on: bool
+) -> None:
+    app = AnswersThatNobodyTakes(connection)
+    with serving_app(app, Settings.model_validate(HASTY)) as address, connect(address) as client:
         client.sendall(GET + b"\r\n")
+        assert app.has_ended.wait(PATIENCE)
+        if not sends_on:
+            client.shutdown(socket.SHUT_WR)
         poll = select.poll()
         poll.register(client, 0)
 
