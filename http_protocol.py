@@ -104,7 +104,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._parse()
 
     def eof_received(self) -> None:
-        """The client sends no more; closed by the event loop itself, it would have no time limit."""
+        """The client sends no more. The event loop would close this too, but without a limit."""
         self.transport.close()
 
     def pause_writing(self) -> None:

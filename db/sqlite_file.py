@@ -68,7 +68,8 @@ class OpenFile(NamedTuple):
     """A file that connections have open, and the files beside it that they use."""
 
     identity: FileIdentity
-    directory: Path
+    path: Path
+    """Where it is, behind every link."""
     companions: dict[Path, FileIdentity]
 
 
@@ -121,12 +122,14 @@ class SQLiteFile:
         now = _identity(self._path)
         if now is None or found not in (None, now):  # replaced this instant; seen at the next use
             return found
-        self._open = OpenFile(now, real.parent, companions)
+        self._open = OpenFile(now, real, companions)
         return now
 
     def _put_aside(self, old: OpenFile) -> None:
+        if _identity(old.path) == old.identity:
+            return  # a link leads elsewhere now; the old file is whole, and may still be used
         # Server processes notice at the same time. The second finds companions of the new file.
-        with _locked(old.directory):
+        with _locked(old.path.parent):
             for path, identity in old.companions.items():
                 if _identity(path) == identity:
                     path.replace(path.with_name(path.name + PUT_ASIDE))

@@ -339,6 +339,31 @@ def test_a_file_that_was_replaced_is_opened_anew(
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+def test_a_link_that_leads_elsewhere_takes_no_commit_from_the_file_it_led_to(
+    tmp_path: Path, runner: asyncio.Runner
+) -> None:
+    old, new, link = (tmp_path / name for name in ("old.db", "new.db", "link.db"))
+    _database_file(old, "old")
+    _database_file(new, "new")
+    link.symlink_to(old)
+    database = create_engine(parse_database_url(f"sqlite:///{link}"), read_only=True)
+
+    async def lead_elsewhere() -> list[list[Any]]:
+        seen = [await _names(database)]
+        with closing(sqlite3.connect(old)) as file:
+            _write(file, "committed late")  # and kept in the file beside it while others read
+            link.unlink()
+            link.symlink_to(new)
+            seen.append(await _names(database))
+            with closing(sqlite3.connect(old)) as another:
+                seen += another.execute("SELECT DISTINCT name FROM organizations").fetchall()
+        await database.dispose()
+        return seen
+
+    assert runner.run(lead_elsewhere()) == [["old"], ["new"], ("committed late",)]
+    assert list(tmp_path.glob("*.replaced")) == []
+
+
 def test_who_notices_late_leaves_the_new_file_s_commits_alone(
     tmp_path: Path, runner: asyncio.Runner
 ) -> None:
