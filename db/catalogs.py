@@ -175,3 +175,8 @@ CATALOGS: dict[str, Catalog] = {"sqlite": SQLiteCatalog(), "postgresql": Postgre
 def catalog_of(connection: Connection) -> Catalog:
     """The catalog of a connection's database."""
     return CATALOGS[connection.dialect.name]
+
+
+def unwatchable(connection: Connection) -> str | None:
+    """Why triggers would not see every write of ``calls``; None where they do."""
+    return catalog_of(connection).unwatchable(connection)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, inspect, literal_column, not_, select
 from sqlalchemy.engine.interfaces import ReflectedIndex
 
-from db.catalogs import catalog_of
+from db.catalogs import catalog_of, unwatchable
 from db.dialects import among, backend_of, is_instant
 from db.engine import Database, connect
 from db.migrate import DatabaseState, database_state
@@ -87,8 +87,8 @@ def _odd_rows(connection: Connection) -> list[Finding]:
         listing = select(Call.id, Call.started_at).where(odd).compile(dialect=connection.dialect)
         findings.append(
             Finding(
-                f"started_at of {count:,} calls is no time of the years 1 to 9999, "
-                "so they never count",
+                f"started_at of {count:,} calls is no time of the years 1 to 9999 "
+                "in the form that the service writes, so they never count",
                 f"{' '.join(str(listing).split())};",
             )
         )
@@ -111,16 +111,12 @@ async def _unread_rollups(database: Database) -> list[Finding]:
         return []
     if condition.state is RollupState.DETACHED:
         async with connect(database) as connection:
-            reason = await connection.run_sync(_unwatchable)
+            reason = await connection.run_sync(unwatchable)
         if reason is not None:
             return [
                 Finding(f"{condition.finding.problem}: {reason}", "call-analytics rollups disable")
             ]
     return [condition.finding]
-
-
-def _unwatchable(connection: Connection) -> str | None:
-    return catalog_of(connection).unwatchable(connection)
 
 
 def _missing_indexes(connection: Connection) -> list[Finding]:

@@ -179,7 +179,7 @@ async def transaction(database: Database) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction, which is committed at the end and rolled back on any error.
 
     Raises:
-        DatabaseUnavailable: as ``connect``.
+        ConnectionsInUse, DatabaseUnavailable: as ``connect``.
     """
     async with connect(database) as connection, connection.begin():
         yield connection
@@ -189,7 +189,7 @@ async def ping(database: Database) -> None:
     """Have the database answer.
 
     Raises:
-        DatabaseUnavailable: where it does not.
+        ConnectionsInUse, DatabaseUnavailable: where it does not.
     """
     async with connect(database) as connection:
         await connection.execute(select(literal(1)))

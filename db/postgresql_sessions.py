@@ -99,7 +99,10 @@ def _run_in_transactions(engine: AsyncEngine, settings: Mapping[str, str]) -> No
             context.dialect.do_execute(cursor, statement, parameters, context)
             session.run_async(lambda connection: connection.execute("COMMIT"))
         except context.dialect.loaded_dbapi.Error:  # the statement was refused
-            session.run_async(lambda connection: connection.execute("ROLLBACK"))
+            try:
+                session.run_async(lambda connection: connection.execute("ROLLBACK"))
+            except Exception:  # the session is gone, too; why the first one failed is what counts
+                context.root_connection.invalidate()
             raise
         except Exception:  # nobody knows how far it went
             context.root_connection.invalidate()

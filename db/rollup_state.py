@@ -36,8 +36,8 @@ PROBLEMS = {
     RollupState.FAILED: "a write of calls could not be added to the rollups, so they are not read",
     RollupState.DETACHED: "the rollups' triggers do not see every write of the table calls, "
     "so the rollups are not read",
-    RollupState.OUTDATED: "the rollups are those of an older release, whose sums any role can "
-    "change: they are not read",
+    RollupState.OUTDATED: "not all tables of the rollups are there: an older release made them, "
+    "whose sums any role can change, or one was dropped; they are not read",
 }
 """What is wrong in each state in which rollups are there and not read."""
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 from sqlalchemy import Connection, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.catalogs import catalog_of
+from db.catalogs import catalog_of, unwatchable
 from db.engine import Database, connect, transaction
 from db.errors import DatabaseUnavailable, OperatorError
 from db.migrate import DatabaseState, database_state
@@ -59,16 +59,12 @@ async def _require_fit(connection: AsyncConnection) -> None:
     findings = await connection.run_sync(obstacles)
     if findings:
         raise OperatorError(findings[0].line)
-    reason = await connection.run_sync(_unwatchable)
+    reason = await connection.run_sync(unwatchable)
     if reason is not None:
         raise OperatorError(
             f"triggers would not see every write of the table calls: {reason}; leave rollups off, "
             "answers are right without them"
         )
-
-
-def _unwatchable(connection: Connection) -> str | None:
-    return catalog_of(connection).unwatchable(connection)
 
 
 async def _require_ready(database: Database) -> None:

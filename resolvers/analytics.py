@@ -24,8 +24,7 @@ class Analytics:
     def given_up(self, seconds: float) -> AnalyticsError:
         """What to tell a client whose request took so long; the log hears why, where that is known.
 
-        A request that is given up has left its connection. Where none is free all the same, it is
-        for others that it had to wait.
+        Where all connections are in use, it waited for one, or holds one itself.
         """
         shortage = self._database.shortage()
         reason = f": {shortage}" if shortage else ""

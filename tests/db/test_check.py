@@ -373,8 +373,8 @@ def test_ids_that_graphql_cannot_tell_are_named(check: Check, owner: Callable[[s
         (
             "DROP TABLE call_rollups_failures",
             (
-                "the rollups are those of an older release, whose sums any role can change: "
-                "they are not read"
+                "not all tables of the rollups are there: an older release made them, whose sums "
+                "any role can change, or one was dropped; they are not read"
             ),
             "call-analytics rollups enable",
         ),
@@ -409,7 +409,8 @@ def test_check_counts_the_calls_whose_time_is_none(platform: Platform) -> None:
     _state, (finding,) = platform.run(check_database(platform.reader))
 
     assert finding.problem == (
-        "started_at of 2 calls is no time of the years 1 to 9999, so they never count"
+        "started_at of 2 calls is no time of the years 1 to 9999 in the form that the "
+        "service writes, so they never count"
     )
 
     async def listed() -> list[int]:
