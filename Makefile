@@ -49,9 +49,9 @@ $(VENV)/.bench-installed: $(INSTALLED)
 demo: $(INSTALLED) $(BUNDLE) ## Fill a demo database, print a key, and serve
 	$(BIN)/call-analytics demo
 
-# More processes than cores: many tests wait for a server most of their time.
+# More processes than cores, for many tests wait for a server; and none idles while another is late.
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
-	$(BIN)/pytest --numprocesses 4
+	$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 test-hard: install ## Run the tests again and again, with every core kept busy (over an hour)
 	$(BIN)/python -m tests.hard

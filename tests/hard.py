@@ -35,7 +35,9 @@ def busy_cores() -> Iterator[None]:
 def is_green(name: str, *options: str) -> bool:
     """Run pytest, and say whether every test passed and how long it took."""
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options], check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--dist", "worksteal", *options], check=False
+    )
     minutes = (time.monotonic() - began) / 60
     print(
         f"{name}: {'green' if done.returncode == 0 else 'RED'}, {minutes:.1f} minutes", flush=True
