@@ -51,9 +51,9 @@ class Database(AsyncEngine):
         if observer is not None:
             observe(self, observer)
 
-    def shortage(self) -> ConnectionsInUse | None:
-        """What to tell who waits for a connection now; None where one is free."""
-        return ConnectionsInUse(self._pool_size) if self._free.locked() else None
+    def shortage(self) -> ConnectionsInUse:
+        """What to tell who waited for a connection in vain."""
+        return ConnectionsInUse(self._pool_size)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -80,7 +80,7 @@ class Database(AsyncEngine):
             async with asyncio.timeout(self._wait_timeout):
                 await self._free.acquire()
         except TimeoutError:
-            raise ConnectionsInUse(self._pool_size) from None
+            raise self.shortage() from None
         finally:
             if self._observer is not None:
                 self._observer.wait_ended(perf_counter() - began)

@@ -21,15 +21,16 @@ class Analytics:
         self._database = database
         self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
 
-    def given_up(self, seconds: float) -> AnalyticsError:
+    def given_up(self, seconds: float, *, wait_seconds: float) -> AnalyticsError:
         """What to tell a client whose request took so long; the log hears why, where that is known.
 
-        Where all connections are in use, it waited for one, or holds one itself.
+        ``wait_seconds`` of the time it waited for a database connection. Where that is most of it,
+        the service is short of connections, and the database is not to blame.
         """
-        shortage = self._database.shortage()
-        reason = f": {shortage}" if shortage else ""
+        waited = wait_seconds > seconds / 2
+        reason = f": {self._database.shortage()}" if waited else ""
         logger.warning("a request was given up after %g seconds%s", seconds, reason)
-        return Overloaded() if shortage else Unavailable()
+        return Overloaded() if waited else Unavailable()
 
     async def report(
         self, principal: Principal, period: Period, selection: Selection, *, now: datetime

@@ -58,7 +58,8 @@ class Door:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError:
-            raise request.state["analytics"].given_up(seconds) from None
+            wait_seconds = request.state["record"].wait_seconds()
+            raise request.state["analytics"].given_up(seconds, wait_seconds=wait_seconds) from None
         finally:
             self._inside -= 1
 

@@ -111,11 +111,17 @@ class Telemetry:
     def wait_began(self) -> None:
         """All connections are in use, and one more is wanted."""
         self._waiting.inc()
+        record = current_record.get()
+        if record is not None:
+            record.wait_began()
 
     def wait_ended(self, seconds: float) -> None:
         """There is a connection for who waited, or it waits no longer."""
         self._waiting.dec()
         self._wait_seconds.observe(seconds)
+        record = current_record.get()
+        if record is not None:
+            record.wait_ended()
 
     def page(self, *, rollup_backlog: int | None) -> bytes:
         """All numbers of all processes, as Prometheus reads them; seconds and counts."""
