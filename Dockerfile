@@ -2,22 +2,24 @@
 
 FROM node:22-slim AS explorer
 WORKDIR /explorer
-COPY schema/explorer/package.json schema/explorer/package-lock.json ./
+COPY web/explorer/package.json web/explorer/package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY schema/explorer/build.mjs schema/explorer/explorer.jsx ./
+COPY web/explorer/build.mjs web/explorer/explorer.jsx ./
 RUN npm run build
 
 FROM python:3.11-slim AS service
 WORKDIR /source
 RUN python -m venv /opt/call-analytics
 COPY pyproject.toml constraints.txt README.md ./
-COPY connections.py health.py http_protocol.py server.py settings.py ./
+COPY server.py settings.py ./
+COPY access access
 COPY cli cli
 COPY db db
 COPY resolvers resolvers
 COPY schema schema
 COPY telemetry telemetry
-COPY --from=explorer /explorer/dist schema/explorer/dist
+COPY web web
+COPY --from=explorer /explorer/dist web/explorer/dist
 RUN /opt/call-analytics/bin/pip install --no-cache-dir --constraint constraints.txt .
 
 FROM python:3.11-slim

@@ -20,26 +20,26 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from db.engine import Database, DatabaseUrl, create_engine, parse_database_url
-from db.rollup_compaction import compact_regularly
-from health import health_routes
-from resolvers.admission import MEMORY, Admission
-from resolvers.analytics import Analytics
-from resolvers.rate_limits import RateLimits
-from schema import rest
-from schema.compression import Compression
-from schema.door import Door
-from schema.explorer import explorer_assets
-from schema.graphql_http import GraphQLEndpoint
-from schema.limits import Limits
-from schema.masking import log_fault
-from schema.openapi import openapi_document
-from schema.persisted import TrustedDocuments
-from schema.security_headers import SecurityHeaders
-from settings import PREFIX, Settings, SettingsError, load_settings
-from telemetry.logs import configure_logging
-from telemetry.prometheus import Telemetry
-from telemetry.requests import RequestTelemetry
+from call_analytics.access.admission import MEMORY, Admission
+from call_analytics.access.rate_limits import RateLimits
+from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url
+from call_analytics.db.rollups.compaction import compact_regularly
+from call_analytics.resolvers.analytics import Analytics
+from call_analytics.schema.limits import Limits
+from call_analytics.schema.masking import log_fault
+from call_analytics.schema.persisted import TrustedDocuments
+from call_analytics.settings import PREFIX, Settings, SettingsError, load_settings
+from call_analytics.telemetry.logs import configure_logging
+from call_analytics.telemetry.prometheus import Telemetry
+from call_analytics.telemetry.requests import RequestTelemetry
+from call_analytics.web import rest
+from call_analytics.web.compression import Compression
+from call_analytics.web.door import Door
+from call_analytics.web.explorer import explorer_assets
+from call_analytics.web.graphql_endpoint import GraphQLEndpoint
+from call_analytics.web.health import health_routes
+from call_analytics.web.openapi import openapi_document
+from call_analytics.web.security_headers import SecurityHeaders
 
 OPERATORS_CONNECTIONS = 2
 """One for ``/readyz`` and one for ``/metrics``."""
@@ -192,7 +192,8 @@ def _traces(settings: Settings, database: Database) -> Iterator[object]:
     if not settings.traces:
         yield None
         return
-    traces = import_module("telemetry.traces")  # of an extra, which may not be installed
+    # Of an extra, which may not be installed.
+    traces = import_module("call_analytics.telemetry.traces")
     provider = traces.start_traces(database.sync_engine)
     try:
         yield provider

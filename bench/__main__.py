@@ -15,9 +15,9 @@ import typer
 from bench import chart, hostile, write_cost
 from bench.data import Keys, load, settle
 from bench.load import BARE, REQUESTS, Load, Server, check, require_wrk, run, serving
-from db.engine import Database, create_engine, parse_database_url
-from db.rollup_compaction import compact_rollups
-from db.rollup_upkeep import enable_rollups
+from call_analytics.db.engine import Database, create_engine, parse_database_url
+from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.postgres import PostgresCluster
 
 RESULTS = Path(__file__).with_name("results.json")

@@ -22,8 +22,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
-from db.engine import parse_database_url
-from db.models import Assistant, Call, Organization, User, UserApiKey
+from call_analytics.db.engine import parse_database_url
+from call_analytics.db.models import Assistant, Call, Organization, User, UserApiKey
 
 url = parse_database_url(os.environ["CALL_ANALYTICS_DATABASE_URL"])
 engine = create_async_engine(url)

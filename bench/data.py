@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, text
 
-from db.engine import Database, transaction
-from db.keys import create_key
-from db.migrate import upgrade
-from db.models import Assistant
-from db.organizations import create_organization, service_user_id
-from db.rollup_upkeep import disable_rollups
+from call_analytics.db.admin.keys import create_key
+from call_analytics.db.admin.migrate import upgrade
+from call_analytics.db.admin.organizations import create_organization, service_user_id
+from call_analytics.db.engine import Database, transaction
+from call_analytics.db.models import Assistant
+from call_analytics.db.rollups.upkeep import disable_rollups
 
 ASSISTANTS = 20
 SMALL_CALLS = 20_000

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.engine import Database
-from db.models import Call
+from call_analytics.db.engine import Database
+from call_analytics.db.models import Call
 
 INSERT = text(
     "INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status, "

@@ -8,6 +8,6 @@ command, so the command is imported only where it runs.
 
 def main() -> None:
     """Run the command; a mistake of its user is told in one line."""
-    from cli.app import run  # noqa: PLC0415
+    from call_analytics.cli.app import run  # noqa: PLC0415
 
     run()

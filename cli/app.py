@@ -5,16 +5,16 @@ from io import TextIOWrapper
 
 import typer
 
-from cli.calls import import_file
-from cli.database import database_commands
-from cli.demo import demo
-from cli.keys import key_commands
-from cli.rollups import rollup_commands
-from cli.schema import schema
-from cli.serve import serve
-from cli.terminal import escaped
-from db.errors import DatabaseError
-from settings import SettingsError
+from call_analytics.cli.calls import import_file
+from call_analytics.cli.database import database_commands
+from call_analytics.cli.demo import demo
+from call_analytics.cli.keys import key_commands
+from call_analytics.cli.rollups import rollup_commands
+from call_analytics.cli.schema import schema
+from call_analytics.cli.serve import serve
+from call_analytics.cli.terminal import escaped
+from call_analytics.db.errors import DatabaseError
+from call_analytics.settings import SettingsError
 
 app = typer.Typer(
     help="Exact call analytics for voice-AI platforms, over GraphQL and REST.",

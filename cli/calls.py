@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-from cli.organization import OrganizationOption, only_organization
-from cli.terminal import escaped, progress_bar
-from cli.with_database import with_database
-from db.engine import Database, transaction
-from db.importing import ImportReport, import_calls
-from db.migrate import require_managed
-from db.organizations import create_organization, organization_slugs
-from settings import load_settings
+from call_analytics.cli.organization import OrganizationOption, only_organization
+from call_analytics.cli.terminal import escaped, progress_bar
+from call_analytics.cli.with_database import with_database
+from call_analytics.db.admin.migrate import require_managed
+from call_analytics.db.admin.organizations import create_organization, organization_slugs
+from call_analytics.db.calls.importing import ImportReport, import_calls
+from call_analytics.db.engine import Database, transaction
+from call_analytics.settings import load_settings
 
 
 def import_file(

@@ -2,12 +2,12 @@
 
 import typer
 
-from cli.terminal import echo_finding
-from cli.with_database import with_database
-from db.check import check_database
-from db.engine import Database, transaction
-from db.migrate import upgrade
-from settings import load_settings
+from call_analytics.cli.terminal import echo_finding
+from call_analytics.cli.with_database import with_database
+from call_analytics.db.admin.check import check_database
+from call_analytics.db.admin.migrate import upgrade
+from call_analytics.db.engine import Database, transaction
+from call_analytics.settings import load_settings
 
 database_commands = typer.Typer(help="The database.", no_args_is_help=True)
 

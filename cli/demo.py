@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import typer
 
-from cli.serve import run_server
-from cli.with_database import with_database
-from db.demo import prepare_demo
-from db.engine import Database, transaction
-from db.migrate import upgrade
-from settings import load_settings
-from telemetry.logs import configure_logging
+from call_analytics.cli.serve import run_server
+from call_analytics.cli.with_database import with_database
+from call_analytics.db.admin.demo import prepare_demo
+from call_analytics.db.admin.migrate import upgrade
+from call_analytics.db.engine import Database, transaction
+from call_analytics.settings import load_settings
+from call_analytics.telemetry.logs import configure_logging
 
 
 def demo() -> None:

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from cli.organization import OrganizationOption, only_organization
-from cli.terminal import escaped
-from cli.with_database import with_database
-from db.engine import Database, connect, transaction
-from db.keys import create_key, list_keys, revoke_key
-from db.migrate import require_managed
-from db.organizations import organization_slugs
-from settings import load_settings
+from call_analytics.cli.organization import OrganizationOption, only_organization
+from call_analytics.cli.terminal import escaped
+from call_analytics.cli.with_database import with_database
+from call_analytics.db.admin.keys import create_key, list_keys, revoke_key
+from call_analytics.db.admin.migrate import require_managed
+from call_analytics.db.admin.organizations import organization_slugs
+from call_analytics.db.engine import Database, connect, transaction
+from call_analytics.settings import load_settings
 
 key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from db.errors import OperatorError
+from call_analytics.db.errors import OperatorError
 
 OrganizationOption = Annotated[
     str | None,

@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
-from cli.terminal import echo_finding, progress_bar
-from cli.with_database import with_database
-from db.engine import Database
-from db.errors import OperatorError
-from db.measures import Measure
-from db.rollup_compaction import compact_rollups
-from db.rollup_state import rollup_status
-from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
-from db.rollups import HOUR, Difference
-from settings import load_settings
+from call_analytics.cli.terminal import echo_finding, progress_bar
+from call_analytics.cli.with_database import with_database
+from call_analytics.db.engine import Database
+from call_analytics.db.errors import OperatorError
+from call_analytics.db.figures.measures import Measure
+from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.layout import HOUR, Difference
+from call_analytics.db.rollups.state import rollup_status
+from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
+from call_analytics.settings import load_settings
 
 rollup_commands = typer.Typer(help="Rollups, which keep answers fast.", no_args_is_help=True)
 

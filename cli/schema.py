@@ -5,6 +5,6 @@ import typer
 
 def schema() -> None:
     """Print the GraphQL schema."""
-    from schema.query import schema as graphql_schema  # noqa: PLC0415 - slow, and only needed here
+    from call_analytics.schema.query import schema as graphql_schema  # noqa: PLC0415 - slow, and only needed here
 
     typer.echo(graphql_schema.as_str())

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from cli.with_database import with_database
-from db.errors import DatabaseUnavailable
-from db.migrate import prepare_to_serve
-from settings import Settings, load_settings
-from telemetry.logs import configure_logging
+from call_analytics.cli.with_database import with_database
+from call_analytics.db.admin.migrate import prepare_to_serve
+from call_analytics.db.errors import DatabaseUnavailable
+from call_analytics.settings import Settings, load_settings
+from call_analytics.telemetry.logs import configure_logging
 
 WORKER_PATIENCE_SECONDS = 120
 """How long a worker may take to start, or not answer, before it is killed and replaced."""
@@ -47,9 +47,9 @@ def run_server(
     # Slow to import, and of no use to the other commands.
     import uvicorn  # noqa: PLC0415
 
-    from http_protocol import http_protocol  # noqa: PLC0415
-    from server import create_app  # noqa: PLC0415
-    from telemetry.prometheus import DIRECTORY_VARIABLE  # noqa: PLC0415
+    from call_analytics.server import create_app  # noqa: PLC0415
+    from call_analytics.telemetry.prometheus import DIRECTORY_VARIABLE  # noqa: PLC0415
+    from call_analytics.web.http_protocol import http_protocol  # noqa: PLC0415
 
     create_app(settings)  # a setting that makes no sense is told here, not by each process
     workers = workers or settings.workers
@@ -58,7 +58,7 @@ def run_server(
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         os.environ[DIRECTORY_VARIABLE] = directory
     uvicorn.run(
-        "server:app_from_environment",
+        "call_analytics.server:app_from_environment",
         factory=True,
         host=host or settings.host,
         port=settings.port if port is None else port,

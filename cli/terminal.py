@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.progress import Progress, ProgressColumn
 
-from db.obstacles import Finding
+from call_analytics.db.admin.obstacles import Finding
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from db.engine import Database, DatabaseUrl, create_engine, parse_database_url
-from db.errors import OperatorError
-from settings import PREFIX, Settings, SettingsError
+from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url
+from call_analytics.db.errors import OperatorError
+from call_analytics.settings import PREFIX, Settings, SettingsError
 
 T = TypeVar("T")
 

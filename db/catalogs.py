@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from db.models import Base
+from call_analytics.db.models import Base
 
 NAMES = sorted(Base.metadata.tables)
 

@@ -19,9 +19,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from db.models import Base
-from db.postgresql_sessions import prepare_sessions
-from db.sqlite_file import follow_file
+from call_analytics.db.models import Base
+from call_analytics.db.postgresql_sessions import prepare_sessions
+from call_analytics.db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
 

@@ -11,9 +11,14 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from db.dialects import BACKENDS, backend_of
-from db.errors import ConnectionsInUse, DatabaseChanged, DatabaseUnavailable, OperatorError
-from db.observer import Observer, observe
+from call_analytics.db.dialects import BACKENDS, backend_of
+from call_analytics.db.errors import (
+    ConnectionsInUse,
+    DatabaseChanged,
+    DatabaseUnavailable,
+    OperatorError,
+)
+from call_analytics.db.observer import Observer, observe
 
 DatabaseUrl: TypeAlias = URL
 """Where a database is."""

@@ -22,7 +22,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from db.errors import DatabaseUnavailable
+from call_analytics.db.errors import DatabaseUnavailable
 
 logger = logging.getLogger("call_analytics")
 

@@ -3,13 +3,13 @@
 import logging
 from datetime import datetime
 
-from db.engine import Database
-from db.figure_reader import FigureReader
-from resolvers.authenticate import Principal
-from resolvers.call_analytics import Selection, call_analytics
-from resolvers.errors import AnalyticsError, Overloaded, Unavailable
-from resolvers.report import Report
-from resolvers.window import Period
+from call_analytics.access.authenticate import Principal
+from call_analytics.db.engine import Database
+from call_analytics.db.figures.reader import FigureReader
+from call_analytics.resolvers.call_analytics import Selection, call_analytics
+from call_analytics.resolvers.errors import AnalyticsError, Overloaded, Unavailable
+from call_analytics.resolvers.report import Report
+from call_analytics.resolvers.window import Period
 
 logger = logging.getLogger("call_analytics")
 

@@ -6,13 +6,13 @@ from functools import lru_cache
 from itertools import groupby, starmap
 from operator import attrgetter
 
-from db.figure_reader import FigureReader
-from db.figures import Figures, Scope, Section, Wanted
-from db.measures import Measure
-from resolvers.authenticate import Principal
-from resolvers.errors import unavailability_told
-from resolvers.report import AssistantStat, DailyStat, Report, percent, ratio
-from resolvers.window import Period, window_for
+from call_analytics.access.authenticate import Principal
+from call_analytics.db.figures.measures import Measure
+from call_analytics.db.figures.reader import FigureReader
+from call_analytics.db.figures.statement import Figures, Scope, Section, Wanted
+from call_analytics.resolvers.errors import unavailability_told
+from call_analytics.resolvers.report import AssistantStat, DailyStat, Report, percent, ratio
+from call_analytics.resolvers.window import Period, window_for
 
 TOTALS: dict[str, frozenset[Measure]] = {
     "total_calls": frozenset({Measure.CALLS}),

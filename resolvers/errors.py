@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from db.errors import ConnectionsInUse, DatabaseUnavailable
+from call_analytics.db.errors import ConnectionsInUse, DatabaseUnavailable
 
 logger = logging.getLogger("call_analytics")
 

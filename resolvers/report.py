@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from resolvers.window import Period, Window
+from call_analytics.resolvers.window import Period, Window
 
 
 class DailyStat(NamedTuple):

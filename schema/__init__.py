@@ -1,5 +1,4 @@
-"""What clients see: the GraphQL schema and its HTTP view, the explorer, and the REST endpoint.
+"""What GraphQL clients see, and how a document is read and run.
 
-No SQL and no arithmetic. GraphQL and REST are siblings that call the same resolver; neither calls
-the other.
+No HTTP, no SQL and no arithmetic: a document, its variables and a context in, a result out.
 """

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from resolvers.analytics import Analytics
-from resolvers.authenticate import Principal
-from resolvers.errors import AnalyticsError
-from resolvers.rate_limits import RateLimits
-from schema.limits import Limits
+from call_analytics.access.authenticate import Principal
+from call_analytics.access.rate_limits import RateLimits
+from call_analytics.resolvers.analytics import Analytics
+from call_analytics.resolvers.errors import AnalyticsError
+from call_analytics.schema.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)

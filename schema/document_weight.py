@@ -17,7 +17,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-from schema.limits import Limits
+from call_analytics.schema.limits import Limits
 
 INTROSPECTION_COST = 9
 """In requests, beside the one that it is."""

@@ -14,8 +14,8 @@ from graphql import (
     validate,
 )
 
-from schema.document_weight import LimitExceeded, weigh
-from schema.limits import Limits
+from call_analytics.schema.document_weight import LimitExceeded, weigh
+from call_analytics.schema.limits import Limits
 
 CACHED_CHARACTERS = 250_000
 """Bound of the memory: the summed length of the remembered texts."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from resolvers.errors import AnalyticsError
+from call_analytics.resolvers.errors import AnalyticsError
 
 logger = logging.getLogger("call_analytics")
 

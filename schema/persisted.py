@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from graphql import GraphQLError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from schema.documents import InvalidDocument
+from call_analytics.schema.documents import InvalidDocument
 
 ORGANIZATIONS = 250
 CHARACTERS_EACH = 200_000

@@ -6,12 +6,12 @@ from typing import Annotated
 import strawberry
 from graphql import GraphQLSchema
 
-from resolvers.report import Report
-from resolvers.window import Period
-from schema.context import Context
-from schema.projection import ProjectingExecutor
-from schema.selection import LARGEST_LIMIT, selection_of
-from schema.types import CallAnalytics, Limits
+from call_analytics.resolvers.report import Report
+from call_analytics.resolvers.window import Period
+from call_analytics.schema.context import Context
+from call_analytics.schema.projection import ProjectingExecutor
+from call_analytics.schema.selection import LARGEST_LIMIT, selection_of
+from call_analytics.schema.types import CallAnalytics, Limits
 
 
 async def _call_analytics(

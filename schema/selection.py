@@ -23,8 +23,8 @@ from graphql.execution.collect_fields import (
 )
 from strawberry.utils.str_converters import to_camel_case
 
-from resolvers.call_analytics import DAILY, PER_ASSISTANT, TOTALS, Selection
-from resolvers.errors import BadInput
+from call_analytics.resolvers.call_analytics import DAILY, PER_ASSISTANT, TOTALS, Selection
+from call_analytics.resolvers.errors import BadInput
 
 LARGEST_LIMIT = 100
 

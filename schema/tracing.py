@@ -10,7 +10,7 @@ from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from schema.query import schema
+from call_analytics.schema.query import schema
 
 
 @asynccontextmanager

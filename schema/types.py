@@ -6,10 +6,10 @@ from typing import Annotated
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
-from resolvers.call_analytics import DEFAULT_ASSISTANTS
-from resolvers.report import AssistantStat as AssistantStatRow
-from resolvers.report import Report
-from resolvers.window import Period
+from call_analytics.resolvers.call_analytics import DEFAULT_ASSISTANTS
+from call_analytics.resolvers.report import AssistantStat as AssistantStatRow
+from call_analytics.resolvers.report import Report
+from call_analytics.resolvers.window import Period
 
 PERIOD_DESCRIPTIONS = {
     Period.LAST_1_DAY: "The last 24 hours.",

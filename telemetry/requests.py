@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from telemetry.prometheus import Telemetry
-from telemetry.request_record import RequestRecord, current_record
+from call_analytics.telemetry.prometheus import Telemetry
+from call_analytics.telemetry.request_record import RequestRecord, current_record
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]

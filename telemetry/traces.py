@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
-from telemetry.logs import SECRETS
+from call_analytics.telemetry.logs import SECRETS
 
 MAX_CHARACTERS = 200
 """How much is sent of a name or a text: a client may have chosen it."""

@@ -6,16 +6,17 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
-from db.engine import create_engine, parse_database_url, transaction
-from db.migrate import upgrade
-from server import create_app
-from settings import Settings
+from call_analytics.db.admin.migrate import upgrade
+from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
 from tests.tenants import Tenant, make_tenant
@@ -31,6 +32,7 @@ hypothesis_settings.load_profile("default")
 IN_CI = os.environ.get("CI") == "true"
 
 ServiceFactory = Callable[..., TestClient]
+Ask = Callable[..., dict[str, Any]]
 
 
 def missing(what: str) -> None:
@@ -183,6 +185,21 @@ def service(database_url: str) -> Iterator[ServiceFactory]:
 def client(service: ServiceFactory) -> TestClient:
     """The service with its default settings."""
     return service()
+
+
+@pytest.fixture
+def ask(client: TestClient, tenant: Tenant) -> Ask:
+    """Sends a GraphQL document with the tenant's key and returns the response's JSON."""
+
+    def send(query: str, variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        body = {"query": query, "variables": variables, **more}
+        response = client.post("/graphql", json=body, headers=tenant.headers)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        answer.pop("extensions", None)
+        return answer
+
+    return send
 
 
 async def migrate(url: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, delete, event, insert
 
-from db.engine import create_engine, parse_database_url, transaction
-from db.figure_reader import FigureReader
-from db.keys import generate_key, hash_key
-from db.models import Assistant, Base, Call, Organization, User, UserApiKey
+from call_analytics.db.admin.keys import generate_key, hash_key
+from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.figures.reader import FigureReader
+from call_analytics.db.models import Assistant, Base, Call, Organization, User, UserApiKey
 from tests import oracle
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from typing import Any
 
 import uvicorn
 
-from http_protocol import http_protocol
-from server import create_app
-from settings import Settings
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
+from call_analytics.web.http_protocol import http_protocol
 from tests.platform import NOW
 
 

@@ -25,9 +25,9 @@ import psutil
 import typer
 from sqlalchemy import func, insert, select, update
 
-from db.engine import connect, transaction
-from db.errors import DatabaseError
-from db.models import Call, UserApiKey
+from call_analytics.db.engine import connect, transaction
+from call_analytics.db.errors import DatabaseError
+from call_analytics.db.models import Call, UserApiKey
 from tests.command import run, started
 from tests.conftest import migrate
 from tests.hostile import DOCUMENTS

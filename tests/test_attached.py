@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from db.engine import connect, create_engine, parse_database_url
-from db.errors import DatabaseChanged, OperatorError
-from db.migrate import DatabaseState, prepare_to_serve
-from db.rollup_compaction import compact_rollups
-from db.rollup_upkeep import disable_rollups, enable_rollups
-from server import create_app
-from settings import Settings
+from call_analytics.db.admin.migrate import DatabaseState, prepare_to_serve
+from call_analytics.db.engine import connect, create_engine, parse_database_url
+from call_analytics.db.errors import DatabaseChanged, OperatorError
+from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.platform import NOW, PERIOD_DAYS, Platform
 
 

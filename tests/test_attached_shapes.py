@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from db.errors import OperatorError
-from db.rollup_state import RollupState, rollup_state
-from db.rollup_upkeep import enable_rollups, verify_rollups
-from server import create_app
-from settings import Settings
+from call_analytics.db.errors import OperatorError
+from call_analytics.db.rollups.state import RollupState, rollup_state
+from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.platform import NOW, PERIOD_DAYS, Platform
 from tests.postgres import PostgresCluster
 

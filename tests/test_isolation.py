@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from server import create_app
-from settings import Settings
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.platform import NOW, Platform
 from tests.tenants import make_tenant
 

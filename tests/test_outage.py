@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from db.engine import transaction
-from server import create_app
-from settings import Settings
+from call_analytics.db.engine import transaction
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.conftest import migrate
 from tests.platform import NOW, Platform, recorded_statements
 from tests.postgres import PostgresCluster

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from db.demo import Demo, prepare_demo
-from db.engine import transaction
+from call_analytics.db.admin.demo import Demo, prepare_demo
+from call_analytics.db.engine import transaction
 from tests.platform import NOW, Platform
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

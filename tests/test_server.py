@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from db.rollup_state import rollup_status
+from call_analytics.db.rollups.state import rollup_status
 from tests.command import wait_until
 from tests.platform import Platform
 
@@ -43,7 +43,7 @@ def test_asking_often_whether_it_is_ready_is_one_ping_at_a_time(
         pings += 1
         await asyncio.sleep(0.3)
 
-    monkeypatch.setattr("health.ping", slow_ping)
+    monkeypatch.setattr("call_analytics.web.health.ping", slow_ping)
 
     async def crowd() -> list[int]:
         asked = [asyncio.to_thread(client.get, "/readyz") for _ in range(20)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import PREFIX, Settings, SettingsError, load_settings
+from call_analytics.settings import PREFIX, Settings, SettingsError, load_settings
 
 README = Path(__file__).parents[1] / "README.md"
 ROW = re.compile(rf"^\| `{PREFIX}(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)

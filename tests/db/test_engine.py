@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, insert, select, text
 
-from db.dialects import BACKENDS
-from db.engine import (
+from call_analytics.db.dialects import BACKENDS
+from call_analytics.db.engine import (
     Database,
     connect,
     create_engine,
@@ -19,8 +19,8 @@ from db.engine import (
     ping,
     transaction,
 )
-from db.errors import ConnectionsInUse, DatabaseUnavailable, OperatorError
-from db.models import Call, Organization
+from call_analytics.db.errors import ConnectionsInUse, DatabaseUnavailable, OperatorError
+from call_analytics.db.models import Call, Organization
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
 

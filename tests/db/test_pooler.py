@@ -10,20 +10,26 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from starlette.testclient import TestClient
 
-from db.check import check_database
-from db.engine import Database, connect, create_engine, parse_database_url, transaction
-from db.errors import DatabaseUnavailable, OperatorError
-from db.importing import import_calls
-from db.keys import create_key, list_keys, revoke_key
-from db.migrate import DatabaseState
-from db.models import Call, Organization
-from db.organizations import create_organization
-from db.rollup_compaction import compact_rollups
-from db.rollup_state import RollupState, RollupStatus, rollup_status
-from db.rollup_upkeep import disable_rollups, enable_rollups, verify_rollups
-from db.rollups import Difference
-from server import create_app
-from settings import Settings
+from call_analytics.db.admin.check import check_database
+from call_analytics.db.admin.keys import create_key, list_keys, revoke_key
+from call_analytics.db.admin.migrate import DatabaseState
+from call_analytics.db.admin.organizations import create_organization
+from call_analytics.db.calls.importing import import_calls
+from call_analytics.db.engine import (
+    Database,
+    connect,
+    create_engine,
+    parse_database_url,
+    transaction,
+)
+from call_analytics.db.errors import DatabaseUnavailable, OperatorError
+from call_analytics.db.models import Call, Organization
+from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.layout import Difference
+from call_analytics.db.rollups.state import RollupState, RollupStatus, rollup_status
+from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.conftest import migrate, missing
 from tests.platform import NOW, PERIOD_DAYS, Platform
 from tests.postgres import POOLER, PostgresCluster

@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from db.figure_reader import FigureReader
-from resolvers.authenticate import Principal
-from resolvers.call_analytics import DAILY, EVERYTHING, PER_ASSISTANT, TOTALS, Selection
-from resolvers.call_analytics import call_analytics as answer
-from resolvers.rate_limits import RateLimits
-from resolvers.report import AssistantStat, DailyStat, Report
-from resolvers.window import Period, Window, window_for
+from call_analytics.access.authenticate import Principal
+from call_analytics.access.rate_limits import RateLimits
+from call_analytics.db.figures.reader import FigureReader
+from call_analytics.resolvers.call_analytics import (
+    DAILY,
+    EVERYTHING,
+    PER_ASSISTANT,
+    TOTALS,
+    Selection,
+)
+from call_analytics.resolvers.call_analytics import call_analytics as answer
+from call_analytics.resolvers.report import AssistantStat, DailyStat, Report
+from call_analytics.resolvers.window import Period, Window, window_for
 from tests.oracle import Row
 from tests.platform import NOW, Platform, recorded_statements
 

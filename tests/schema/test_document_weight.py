@@ -8,8 +8,8 @@ from graphql import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.document_weight import LimitExceeded, weigh
-from schema.limits import Limits
+from call_analytics.schema.document_weight import LimitExceeded, weigh
+from call_analytics.schema.limits import Limits
 
 PLENTY = Limits(
     max_body_bytes=10**9,

@@ -8,9 +8,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from resolvers.window import Period
+from call_analytics.resolvers.window import Period
+from tests.conftest import Ask
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
-from tests.schema.conftest import Ask
 from tests.tenants import Tenant, make_tenant
 
 NAMES = {

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from schema.persisted import CHARACTERS_EACH, PersistedQueries, UnknownDocument
-from server import create_app
-from settings import Settings, SettingsError
+from call_analytics.schema.persisted import CHARACTERS_EACH, PersistedQueries, UnknownDocument
+from call_analytics.server import create_app
+from call_analytics.settings import Settings, SettingsError
 from tests.platform import Platform, recorded_statements
 from tests.tenants import Tenant, make_tenant
 

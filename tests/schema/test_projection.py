@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema import projection
-from schema.projection import ProjectingExecutor
-from schema.query import core_schema
-from tests.schema.conftest import Ask
+from call_analytics.schema import projection
+from call_analytics.schema.projection import ProjectingExecutor
+from call_analytics.schema.query import core_schema
+from tests.conftest import Ask
 
 Tag = NewType("Tag", str)
 PLAIN = StrawberryGraphQLCoreExecutionContext

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from graphql import GraphQLEnumType, GraphQLObjectType
 
-import schema as schema_room
-from schema.query import core_schema, schema
+import call_analytics.schema as schema_room
+from call_analytics.schema.query import core_schema, schema
 
 SDL = Path(schema_room.__file__).parent / "schema.graphql"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from telemetry.logs import SafeFormatter
+from call_analytics.telemetry.logs import SafeFormatter
 from tests.tenants import Tenant
 
 KEY = "burki_" + "a1" * 16

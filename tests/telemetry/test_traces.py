@@ -9,8 +9,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from starlette.testclient import TestClient
 
-from server import create_app
-from settings import Settings
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from tests.platform import NOW, Platform
 from tests.tenants import Tenant
 

@@ -1,0 +1,103 @@
+"""Who asks: from an API key to the organization whose figures it opens."""
+
+from time import monotonic
+from typing import Literal, NamedTuple, TypeAlias
+
+from cachetools import TTLCache
+
+from call_analytics.access.rate_limits import RateLimits
+from call_analytics.db.admin.keys import find_key_owner, hash_key
+from call_analytics.db.admin.ownership import is_managed
+from call_analytics.db.engine import Database
+from call_analytics.resolvers.errors import Unauthenticated, unavailability_told
+
+KNOWN_KEYS = 10_000
+KNOWN_SECONDS = 3_600
+
+KeyRateLimits: TypeAlias = Literal["auto", "on", "off"]
+"""Whether the limits that are stored with keys hold; ``auto`` is in a managed database only."""
+
+
+class Principal(NamedTuple):
+    """Who asks: a key, and the organization that it may see and no other."""
+
+    key_id: int
+    organization_id: int
+    rate_limits: RateLimits
+
+
+class KnownKey(NamedTuple):
+    """A key that was valid when it was last looked up."""
+
+    principal: Principal
+    is_fresh: bool
+    """Whether that was just before, so that it is still believed."""
+
+
+class Authenticator:
+    """Turns the key of a request into its principal; believes one for up to ``cache_seconds``.
+
+    Only valid keys are remembered, by their hash, so a new key works at once and nobody can fill
+    the memory with invented ones. ``default_limits`` are those of keys that have none themselves.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        cache_seconds: float,
+        default_limits: RateLimits,
+        key_rate_limits: KeyRateLimits = "auto",
+    ) -> None:
+        self._database = database
+        self._cache_seconds = cache_seconds
+        self._default_limits = default_limits
+        # None until it is known; the database may be away when the server starts.
+        self._honours_key_limits = {"auto": None, "on": True, "off": False}[key_rate_limits]
+        # Of each key, by its hash: its principal, and when that was looked up.
+        self._known: TTLCache[str, tuple[Principal, float]] = TTLCache(
+            KNOWN_KEYS, ttl=KNOWN_SECONDS, timer=monotonic
+        )
+
+    def known(self, key: str) -> KnownKey | None:
+        """What is known of a key, if it was valid within the last hour.
+
+        The database is not asked.
+        """
+        found = self._known.get(hash_key(key))
+        if found is None:
+            return None
+        principal, looked_up_at = found
+        return KnownKey(principal, monotonic() - looked_up_at < self._cache_seconds)
+
+    async def authenticate(self, key: str | None) -> Principal:
+        """The principal of a request's key; None where it has none.
+
+        Raises:
+            Unauthenticated: where the key is missing, unknown or revoked, or its user or
+                organization is not active; nothing tells which.
+            Unavailable: where the database cannot say.
+        """
+        if key is None:
+            raise Unauthenticated
+        known = self.known(key)
+        return known.principal if known and known.is_fresh else await self._look_up(key)
+
+    async def _look_up(self, key: str) -> Principal:
+        key_hash = hash_key(key)
+        with unavailability_told():
+            owner = await find_key_owner(key_hash, database=self._database)
+            if owner is None:
+                self._known.pop(key_hash, None)
+                raise Unauthenticated
+            limits = self._default_limits
+            if owner.rate_limit and await self._honours():
+                limits = limits.overridden(owner.rate_limit)
+        principal = Principal(owner.key_id, owner.organization_id, limits)
+        self._known[key_hash] = principal, monotonic()
+        return principal
+
+    async def _honours(self) -> bool:
+        if self._honours_key_limits is None:
+            self._honours_key_limits = await is_managed(self._database)
+        return self._honours_key_limits

@@ -1,0 +1,72 @@
+"""How often: what a key, or an address that shows no valid key, may ask for in a while."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from call_analytics.access.counters import MemoryCounters, Quota, RedisCounters
+from call_analytics.resolvers.errors import Allowance, RateLimited
+
+WINDOWS_SECONDS = (60, 3_600, 86_400)
+
+
+class RateLimits(NamedTuple):
+    """How many requests may be made in a while; None is any number."""
+
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+
+    def overridden(self, column: object) -> "RateLimits":
+        """These limits, with what a key's ``rate_limit`` column says instead of them."""
+        own: dict[str, Any] = column if isinstance(column, dict) else {}
+        given = (own.get(f"requests_{name}") for name in self._fields)
+        return RateLimits(
+            *(
+                number if type(number) is int and number > 0 else default
+                for number, default in zip(given, self, strict=True)
+            )
+        )
+
+    def quotas(self, whose: str, *, times: int = 1) -> tuple[Quota, ...]:
+        """These limits, or a multiple of them, as what somebody may ask for."""
+        return tuple(
+            Quota(whose, times * limit, seconds)
+            for limit, seconds in zip(self, WINDOWS_SECONDS, strict=True)
+            if limit is not None
+        )
+
+
+class RateLimiter:
+    """Counts what is asked for, in a shared Redis or else in this process alone."""
+
+    def __init__(self, shared: RedisCounters | None = None) -> None:
+        self._shared = shared
+        self._own = MemoryCounters()
+
+    async def spend(self, quotas: Sequence[Quota], cost: int = 1) -> Allowance | None:
+        """Take a request's cost from each quota; returns what is left, None without a quota.
+
+        While the shared counters cannot be reached, this process counts alone.
+
+        Raises:
+            RateLimited: where that is more than is left.
+        """
+        if not quotas:
+            return None
+        counts = await self._shared.spend(quotas, cost) if self._shared else None
+        if counts is None:
+            counts = self._own.spend(quotas, cost)
+        # Counting ends at the first quota that is used up, so there may be fewer counts.
+        allowances = [
+            Allowance(
+                limit=quota.limit,
+                window_seconds=quota.window_seconds,
+                remaining=max(0, quota.limit - count.spent),
+                reset_seconds=max(1, math.ceil(count.seconds_left)),
+            )
+            for quota, count in zip(quotas, counts, strict=False)
+        ]
+        if counts[-1].spent > quotas[len(counts) - 1].limit:
+            raise RateLimited(allowances[-1])
+        return min(allowances, key=lambda allowance: allowance.remaining)

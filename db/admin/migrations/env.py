@@ -1,0 +1,14 @@
+"""Runs the revisions on the connection that ``db.admin.migrate`` hands over."""
+
+from alembic import context
+
+from call_analytics.db.admin.ownership import VERSION_TABLE
+from call_analytics.db.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table=VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,18 @@
+"""Whose a database is: this service's own, or one of a platform that it is attached to."""
+
+from sqlalchemy import inspect
+
+from call_analytics.db.engine import Database, connect
+
+VERSION_TABLE = "call_analytics_version"
+"""The table that only this service's migrations create."""
+
+
+async def is_managed(database: Database) -> bool:
+    """Whether a database is this service's own, of whatever release.
+
+    Raises:
+        DatabaseUnavailable: where the database cannot answer.
+    """
+    async with connect(database) as connection:
+        return await connection.run_sync(lambda sync: inspect(sync).has_table(VERSION_TABLE))

@@ -1,0 +1,1 @@
+"""Calls, one by one: export files, and how they get into a managed database."""

@@ -1,0 +1,113 @@
+"""One exported call: its fields, and why a row is refused."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from call_analytics.db.models import Assistant, Call
+
+FIELD_NAMES = {
+    "call_sid": "Call SID",
+    "assistant_name": "Assistant Name",
+    "customer_phone_number": "Customer Phone",
+    "status": "Status",
+    "duration": "Duration (seconds)",
+    "started_at": "Started At",
+    "ended_at": "Ended At",
+}
+"""The platform's two spellings of a field: in its JSON export, and as a CSV heading."""
+
+LARGEST_DURATION = 2**31 - 1
+DURATION = re.compile("[0-9]{1,10}")
+
+
+class BadRow(ValueError):  # noqa: N818 - the row is bad, the program is fine
+    """A row cannot become a call; the message is the reason."""
+
+
+class CallRow(NamedTuple):
+    """A call as the platform exports it. Timestamps are UTC without a zone."""
+
+    call_sid: str
+    assistant_name: str
+    customer_phone_number: str
+    status: str
+    duration: int | None
+    """Seconds."""
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+def parse_call(record: Mapping[str, object]) -> CallRow:
+    """Make a call of an exported record, whose keys are either spelling of the field names.
+
+    Raises:
+        BadRow: naming the field that is wrong and what it must be.
+    """
+    return CallRow(
+        call_sid=_text(record, "call_sid", Call.call_sid.type.length),
+        assistant_name=_text(record, "assistant_name", Assistant.name.type.length),
+        customer_phone_number=_text(
+            record, "customer_phone_number", Call.customer_phone_number.type.length, required=False
+        ),
+        status=_text(record, "status", Call.status.type.length),
+        duration=_duration(record),
+        started_at=_timestamp(record, "started_at"),
+        ended_at=_timestamp(record, "ended_at"),
+    )
+
+
+def _value(record: Mapping[str, object], field: str) -> object:
+    value = record.get(field, record.get(FIELD_NAMES[field]))
+    return value.strip() or None if isinstance(value, str) else value
+
+
+def _text(record: Mapping[str, object], field: str, longest: int, *, required: bool = True) -> str:
+    heading = FIELD_NAMES[field]
+    value = _value(record, field)
+    if value is None:
+        if required:
+            raise BadRow(f"{heading} is missing")
+        return ""
+    if not isinstance(value, str):
+        raise BadRow(f"{heading} must be text")
+    if len(value) > longest:
+        raise BadRow(f"{heading} is longer than {longest} characters")
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadRow(f"{heading} has a character that is no text")
+    return value
+
+
+def _duration(record: Mapping[str, object]) -> int | None:
+    value = _value(record, "duration")
+    if value is None:
+        return None
+    number = int(value) if isinstance(value, str) and DURATION.fullmatch(value) else value
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST_DURATION:
+        return number
+    raise BadRow(f"{FIELD_NAMES['duration']} must be a whole number of seconds, not {_cut(value)}")
+
+
+def _timestamp(record: Mapping[str, object], field: str) -> datetime | None:
+    value = _value(record, field)
+    if value is None:
+        return None
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return moment
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise BadRow(
+            f"{FIELD_NAMES[field]} must be a time like 2026-03-10T12:00:00, not {_cut(value)}"
+        ) from None
+
+
+def _cut(value: object) -> str:
+    """A value as it was written, or its beginning; what is nested may be too deep for that."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    return f"{value!r:.40}"

@@ -1,0 +1,1 @@
+"""Figures: what is counted and summed, and the statement that reads it."""

@@ -1,0 +1,1 @@
+"""Rollups: stored sums of calls, the triggers that keep them, and their upkeep."""

@@ -1,0 +1,206 @@
+"""Turning rollups on and off, and making them right: fill, verify and repair."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from call_analytics.db.admin.migrate import DatabaseState, database_state
+from call_analytics.db.admin.obstacles import obstacles
+from call_analytics.db.catalogs import catalog_of, unwatchable
+from call_analytics.db.engine import Database, connect, transaction
+from call_analytics.db.errors import DatabaseUnavailable, OperatorError
+from call_analytics.db.models import Call
+from call_analytics.db.rollups.layout import (
+    Difference,
+    assistants_with_rows,
+    call_rollups_state,
+    differences,
+)
+from call_analytics.db.rollups.state import BROKEN, RollupState, rollup_condition, rollup_state
+from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
+
+LOCK_ATTEMPTS = 120
+LOCK_PAUSE_SECONDS = 0.25
+
+
+async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:
+    """Create the rollups of a database that goes on being written, fill them, have them read.
+
+    Creating the triggers waits, in short attempts, until no transaction is writing calls; so all
+    that is written later is seen by a trigger, and all that was written before is seen by every
+    snapshot that is taken afterwards. Filling then appends what is missing, assistant by
+    assistant. Cut short at any point, it goes on where it was when it is called again.
+
+    ``on_progress`` hears how many of how many assistants are done.
+
+    Raises:
+        OperatorError: where the tables are not there, or are such that triggers would not see
+            every write; where somebody else is at it, or a write failed meanwhile.
+        DatabaseUnavailable: where the database does not let it happen.
+    """
+    async with connect(database) as connection:
+        await _require_fit(connection)
+    async with _alone(database):
+        if await rollup_state(database) not in (RollupState.FILLING, RollupState.READY):
+            await _without_queueing(database, create_rollups)
+        await _append_differences(database, on_progress)
+        async with transaction(database) as connection:
+            await connection.run_sync(mark_ready)
+    await _require_ready(database)
+
+
+async def _require_fit(connection: AsyncConnection) -> None:
+    state = await database_state(connection)
+    if state in (DatabaseState.EMPTY, DatabaseState.OUTDATED, DatabaseState.NEWER):
+        raise OperatorError("the database has no calls to roll up; see: call-analytics db check")
+    findings = await connection.run_sync(obstacles)
+    if findings:
+        raise OperatorError(findings[0].line)
+    reason = await connection.run_sync(unwatchable)
+    if reason is not None:
+        raise OperatorError(
+            f"triggers would not see every write of the table calls: {reason}; leave rollups off, "
+            "answers are right without them"
+        )
+
+
+async def _require_ready(database: Database) -> None:
+    """A write may have failed since the rollups began to be filled."""
+    finding = (await rollup_condition(database)).finding
+    if finding is not None:
+        raise OperatorError(finding.line)
+
+
+async def disable_rollups(database: Database) -> None:
+    """Remove every trace of the rollups; answers come from the calls again."""
+    async with _alone(database):
+        await _without_queueing(database, remove_rollups)
+
+
+async def verify_rollups(
+    database: Database, on_difference: Callable[[Difference], None], *, repair: bool
+) -> None:
+    """Compare every bucket with its calls; ``on_difference`` hears of those that are not their sum.
+
+    To ``repair`` is to append the difference.
+
+    Raises:
+        OperatorError: where there are no rollups, or their triggers did not see every write; or
+            somebody else is filling or repairing them.
+    """
+    condition = await rollup_condition(database)
+    if condition.state is RollupState.OFF:
+        raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
+    if condition.finding is not None and condition.state in BROKEN:
+        raise OperatorError(condition.finding.line)
+    async with _alone(database) if repair else nullcontext():
+        await _verify(database, on_difference, repair=repair)
+
+
+async def _verify(
+    database: Database, on_difference: Callable[[Difference], None], *, repair: bool
+) -> None:
+    for assistant_id in await _assistants(database):
+        async with connect(database) as connection:
+            found = await connection.execute(differences(), {"assistant_id": assistant_id})
+            different = [Difference._make(row) for row in found]
+        for difference in different:
+            on_difference(difference)
+        if repair and different:
+            await _append_difference(database, assistant_id)
+
+
+def create_rollups(connection: Connection) -> None:
+    """Create the tables and triggers, empty and not ready, in the current transaction.
+
+    Whatever is there of others goes first.
+    """
+    remove_rollups(connection)
+    calls = next(  # the first is the one that statements find
+        relation
+        for relation in catalog_of(connection).relations(connection)
+        if relation.name == Call.__tablename__
+    )
+    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, calls)
+    _execute(connection, creation)
+
+
+def remove_rollups(connection: Connection) -> None:
+    """Remove the triggers and tables, in the current transaction."""
+    _execute(connection, TRIGGERS[connection.dialect.name].removal())
+
+
+def append_difference(connection: Connection, assistant_id: int) -> None:
+    """Make an assistant's rollups the sum of its calls, in one statement and so in one snapshot."""
+    # Tables are locked in this order everywhere, so nothing that locks both can block for good.
+    connection.execute(select(Call.id).limit(0))
+    addition = TRIGGERS[connection.dialect.name].addition(differences())
+    connection.execute(addition, {"assistant_id": assistant_id})
+
+
+def mark_ready(connection: Connection) -> None:
+    """Let the rollups be read."""
+    connection.execute(update(call_rollups_state).values(is_ready=True))
+
+
+def _execute(connection: Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def _triggers(database: Database) -> Triggers:
+    return TRIGGERS[database.dialect.name]
+
+
+async def _assistants(database: Database) -> list[int]:
+    async with connect(database) as connection:
+        return list(await connection.scalars(assistants_with_rows()))
+
+
+async def _append_differences(database: Database, on_progress: Callable[[int, int], None]) -> None:
+    assistants = await _assistants(database)
+    for number, assistant_id in enumerate(assistants, start=1):
+        await _append_difference(database, assistant_id)
+        on_progress(number, len(assistants))
+
+
+async def _append_difference(database: Database, assistant_id: int) -> None:
+    async with transaction(database) as connection:
+        await connection.run_sync(append_difference, assistant_id)
+
+
+async def _without_queueing(database: Database, change: Callable[[Connection], None]) -> None:
+    """Make a change that needs a strong lock on ``calls``, without making its writers wait."""
+    patience = _triggers(database).patience
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            async with transaction(database) as connection:
+                if patience is not None:
+                    await connection.execute(text(patience))
+                await connection.run_sync(change)
+                return
+        except DatabaseUnavailable as error:
+            if "lock timeout" not in str(error):
+                raise
+            if attempt == LOCK_ATTEMPTS:
+                raise OperatorError(
+                    "a transaction has been writing calls all the time; end it, and try again"
+                ) from error
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[None]:
+    """Keep others from filling or removing rollups meanwhile."""
+    exclusion = _triggers(database).exclusion
+    if exclusion is None:
+        yield
+        return
+    # A lock of the session would be left behind in one that a pooler has lent.
+    async with transaction(database) as connection:
+        if not await connection.scalar(text(exclusion)):
+            raise OperatorError("rollups are being changed by somebody else; try again later")
+        yield

@@ -1,0 +1,201 @@
+"""The statement of an answer: no more than is wanted, and never a scan of ``calls``."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from call_analytics.db.engine import connect
+from call_analytics.db.figures.measures import Measure
+from call_analytics.db.figures.statement import (
+    Figures,
+    Scope,
+    Section,
+    Wanted,
+    figures_statement,
+    tile_edges,
+)
+from tests.platform import NOW, Platform
+
+EVERY_SELECTION = [
+    Wanted(*measures)
+    for measures in product((None, frozenset({Measure.CALLS}), frozenset(Measure)), repeat=3)
+    if any(measures)
+]
+SERIES = {
+    "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) "
+    "SELECT n FROM s",
+    "postgresql": "SELECT n FROM generate_series(1, {count}) AS s(n)",
+}
+INDEXES = {"calls": "ix_calls_analytics", "call_rollups": "ix_call_rollups_key"}
+SQLITE_SEARCHES = {
+    "SEARCH calls USING COVERING INDEX ix_calls_analytics (assistant_id=? AND started_at>?)",
+    (
+        "SEARCH calls USING COVERING INDEX ix_calls_analytics "
+        "(assistant_id=? AND started_at>? AND started_at<?)"
+    ),
+    "SEARCH call_rollups USING PRIMARY KEY (assistant_id=? AND grain=? AND bucket>?)",
+    "SEARCH call_rollups USING PRIMARY KEY (assistant_id=? AND grain=? AND bucket>? AND bucket<?)",
+}
+BULK = """
+INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
+                   duration, started_at)
+SELECT 'bulk-' || {assistant} || '-' || n, {assistant}, '', '', 'completed', n % 600,
+       {started_at}
+FROM ({series}) AS numbers
+"""
+STARTED_AT = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', '2026-03-10 12:00', (-n * 13) || ' minutes') || '000'",
+    "postgresql": "timestamp '2026-03-10 12:00' - n * interval '13 minutes'",
+}
+
+
+@pytest.mark.parametrize("use_rollups", [False, True])
+def test_totals_alone_group_by_nothing(platform: Platform, *, use_rollups: bool) -> None:
+    totals = Wanted(totals=frozenset({Measure.CALLS}))
+    statement = figures_statement(totals, use_rollups=use_rollups)
+    sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
+
+    assert "group by" not in sql
+    assert "duration" not in sql.partition("from calls")[0]
+
+
+def test_calls_are_read_once(platform: Platform) -> None:
+    for wanted in EVERY_SELECTION:
+        statement = figures_statement(wanted, use_rollups=False)
+        sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
+
+        assert sql.count("from calls") == 1
+
+
+def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -> None:
+    huge, small = platform.add_organization(), platform.add_organization()
+    for _ in range(4):
+        _add_bulk(platform, platform.add_assistant(huge), 20_000)
+    small_assistant = platform.add_assistant(small)
+    _add_bulk(platform, small_assistant, 50)
+
+    for analyzed in (False, True):
+        if analyzed:
+            platform.run(_analyze(platform))
+        for organization in (huge, small):
+            for days in (1, 90):
+                for wanted, use_rollups in product(EVERY_SELECTION, (False, True)):
+                    plan = platform.run(
+                        _explain(platform, organization, days, wanted, use_rollups=use_rollups)
+                    )
+                    _assert_index_only(platform, plan)
+
+
+@pytest.mark.parametrize("use_rollups", [False, True])
+def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
+    platform: Platform, *, use_rollups: bool
+) -> None:
+    reader = platform.figures if use_rollups else platform.raw_figures
+    organization = platform.add_organization()
+    assistant = platform.add_assistant(organization)
+    wanted = Wanted(*[frozenset(Measure)] * 3)
+
+    async def write() -> None:
+        for number in range(150):
+            sql = BULK.format(
+                assistant=assistant,
+                series=f"SELECT {number} AS n",
+                started_at=STARTED_AT[platform.reader.dialect.name],
+            )
+            await platform.execute(text(sql.replace(":", "\\:")))
+
+    async def read_while_writing() -> list[Figures]:
+        writing = asyncio.create_task(write())
+        answers = []
+        while not writing.done():
+            scope = Scope(organization, since=NOW - timedelta(days=90))
+            answers.append(await reader.read(scope, wanted, assistant_limit=1))
+        await writing
+        return answers
+
+    answers = platform.run(read_while_writing())
+
+    assert len({answer.rows[0].calls for answer in answers}) > 1, "nothing was written meanwhile"
+    for answer in answers:
+        assert answer.from_rollups is use_rollups
+        totals, *rest = answer.rows
+        for section in (Section.DAYS, Section.ASSISTANTS):
+            for measure in Measure:
+                parts = sum(getattr(row, measure) for row in rest if row.section == section)
+                assert parts == getattr(totals, measure)
+
+
+def _add_bulk(platform: Platform, assistant: int, count: int) -> None:
+    dialect = platform.reader.dialect.name
+    sql = BULK.format(
+        assistant=assistant,
+        series=SERIES[dialect].format(count=count),
+        started_at=STARTED_AT[dialect],
+    )
+    platform.run(platform.execute(text(sql.replace(":", "\\:"))))
+
+
+async def _analyze(platform: Platform) -> None:
+    async with platform.writer.execution_options(
+        isolation_level="AUTOCOMMIT"
+    ).connect() as connection:
+        verb = {"sqlite": "ANALYZE", "postgresql": "VACUUM ANALYZE"}
+        await connection.execute(text(verb[connection.dialect.name]))
+
+
+async def _explain(
+    platform: Platform, organization: int, days: int, wanted: Wanted, *, use_rollups: bool
+) -> list[dict[str, Any]]:
+    """The nodes of the plan that read calls or their rollups."""
+    values = {
+        "organization_id": organization,
+        **tile_edges(NOW - timedelta(days=days, minutes=25)),
+        "assistant_limit": 10,
+    }
+    compiled = (
+        figures_statement(wanted, use_rollups=use_rollups)
+        .params(values)
+        .compile(dialect=platform.reader.dialect, compile_kwargs={"literal_binds": True})
+    )
+    async with connect(platform.reader) as connection:
+        if connection.dialect.name == "sqlite":
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+            return [
+                {"detail": row.detail}
+                for row in rows
+                if " call" in row.detail and "state" not in row.detail
+            ]
+        found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}")
+        plans = found.scalar_one()
+        plans = json.loads(plans) if isinstance(plans, str) else plans
+        return [node for node in _nodes(plans[0]["Plan"]) if _reads_calls(node)]
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _reads_calls(node: dict[str, Any]) -> bool:
+    return node.get("Relation Name") in INDEXES or node.get("Index Name") in INDEXES.values()
+
+
+def _assert_index_only(platform: Platform, nodes: list[dict[str, Any]]) -> None:
+    assert nodes
+    for node in nodes:
+        if platform.reader.dialect.name == "sqlite":
+            assert node["detail"] in SQLITE_SEARCHES
+        elif node["Node Type"] == "Bitmap Heap Scan":
+            assert "assistant_id" in node["Recheck Cond"]
+        else:
+            assert node["Node Type"] in {"Index Only Scan", "Index Scan", "Bitmap Index Scan"}
+            assert node["Index Name"] in INDEXES.values()
+            assert "assistant_id = ANY" in node["Index Cond"]
+            assert "started_at >=" in node["Index Cond"] or "bucket >=" in node["Index Cond"]

@@ -1,0 +1,151 @@
+"""The documented legacy endpoint, ``GET /api/v1/calls/analytics``.
+
+Its answers, statuses and error bodies are a contract with programs that cannot be changed.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from call_analytics.access.admission import Visit
+from call_analytics.access.authenticate import Principal
+from call_analytics.resolvers.call_analytics import EVERYTHING
+from call_analytics.resolvers.errors import AnalyticsError, BadInput
+from call_analytics.resolvers.report import Report
+from call_analytics.resolvers.window import Period
+from call_analytics.web.door import Door
+from call_analytics.web.query_string import query_parameters
+from call_analytics.web.sharing import SharedReads
+from call_analytics.web.state import State
+
+PATH = "/api/v1/calls/analytics"
+DEFAULT_PERIOD = "7d"
+PERIOD_PATTERN = "^(1d|7d|30d|90d)$"
+QUERY_CHARACTERS = "%/?:@!$&'()*+,;=[]"
+"""What may stand in a query as it is, besides letters and digits."""
+
+PERIODS = {period.value: period for period in Period}
+
+
+class RestAnswer(NamedTuple):
+    """A good answer."""
+
+    body: bytes
+    sources: tuple[str, ...]
+    """What it was read from."""
+
+
+class RestEndpoint:
+    """The REST endpoint."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._shared = SharedReads[tuple[Principal, Period, datetime], RestAnswer]()
+
+    async def respond(self, request: Request[State]) -> Response:
+        """Answer a GET or HEAD."""
+        record = request.state["record"]
+        record.endpoint = "rest"
+        visit = None
+        try:
+            visit = await self._door.arrive(request)
+            async with self._door.inside(request):
+                response = await self._answer(request, visit)
+            headers = self._door.headers(visit)
+        except AnalyticsError as error:
+            record.codes.append(error.code)
+            response = json_response({"detail": str(error)}, error.http_status)
+            headers = self._door.headers(visit, error)
+        response.headers.update(headers)
+        is_good = response.status_code == 200
+        response.headers["Cache-Control"] = self._door.cache_control(is_good=is_good)
+        response.headers["Vary"] = "Authorization"
+        return _unless_known(request, response) if is_good else response
+
+    async def _answer(self, request: Request[State], visit: Visit) -> Response:
+        record = request.state["record"]
+        now = request.state["clock"]()
+        principal = await visit.identify()
+        record.organization_id = principal.organization_id
+        text = query_parameters(request).get("period", DEFAULT_PERIOD)
+        period = PERIODS.get(text)
+        if period is None:
+            record.codes.append(BadInput.code)
+            return json_response({"detail": [_bad_period(text)]}, 422)
+        analytics = request.state["analytics"]
+
+        async def read() -> RestAnswer:
+            report = await analytics.report(principal, period, EVERYTHING, now=now)
+            return RestAnswer(orjson.dumps(_body(report)), report.sources)
+
+        answer = await self._shared.read((principal, period, now), read)
+        record.sources = answer.sources
+        return Response(answer.body, media_type="application/json")
+
+
+async def without_slash(request: Request[State]) -> Response:
+    """The way from the path with a slash at its end; whoever asks is not yet looked at.
+
+    It names no host: the one that a client sends is its own invention.
+    """
+    request.state["record"].endpoint = "rest"
+    query = quote(request.scope["query_string"], safe=QUERY_CHARACTERS)
+    return RedirectResponse(f"{PATH}?{query}" if query else PATH)
+
+
+def json_response(
+    body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """A JSON response of the REST path, whose errors are objects with ``detail``."""
+    return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+def _unless_known(request: Request[State], response: Response) -> Response:
+    """A response with its tag, or none of its body where the client says it has that tag."""
+    tag = f'"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
+    response.headers["ETag"] = tag
+    known = request.headers.get("if-none-match", "").split(",")
+    if tag not in (one.strip().removeprefix("W/") for one in known):
+        return response
+    headers = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("content-length", "content-type")
+    }
+    return Response(status_code=304, headers=headers)
+
+
+def _body(report: Report) -> dict[str, Any]:
+    return {
+        "total_calls": report.total_calls,
+        "completed_calls": report.completed_calls,
+        "failed_calls": report.failed_calls,
+        "ongoing_calls": report.ongoing_calls,
+        "total_duration": report.total_duration,
+        "avg_duration": report.avg_duration,
+        "success_rate": report.success_rate,
+        "daily_stats": {
+            day.date.isoformat(): {
+                "total": day.total,
+                "completed": day.completed,
+                "failed": day.failed,
+            }
+            for day in report.daily_stats
+        },
+        "top_assistants": [assistant._asdict() for assistant in report.top_assistants],
+    }
+
+
+def _bad_period(text: str) -> dict[str, Any]:
+    return {
+        "type": "string_pattern_mismatch",
+        "loc": ["query", "period"],
+        "msg": f"String should match pattern '{PERIOD_PATTERN}'",
+        "input": text,
+        "ctx": {"pattern": PERIOD_PATTERN},
+    }
