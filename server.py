@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,30 +19,34 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from call_analytics.access.admission import MEMORY, Admission
 from call_analytics.access.rate_limits import RateLimits
-from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url
+from call_analytics.access.requester import MEMORY, AccessControl
+from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url, ping
+from call_analytics.db.errors import DatabaseError
 from call_analytics.db.rollups.compaction import compact_regularly
+from call_analytics.db.rollups.state import rollup_backlog
 from call_analytics.resolvers.analytics import Analytics
-from call_analytics.schema.limits import Limits
-from call_analytics.schema.masking import log_fault
+from call_analytics.schema.limits import DocumentLimits
 from call_analytics.schema.persisted import TrustedDocuments
 from call_analytics.settings import PREFIX, Settings, SettingsError, load_settings
 from call_analytics.telemetry.logs import configure_logging
 from call_analytics.telemetry.prometheus import Telemetry
 from call_analytics.telemetry.requests import RequestTelemetry
 from call_analytics.web import rest
+from call_analytics.web.admission import Admission
 from call_analytics.web.compression import Compression
-from call_analytics.web.door import Door
 from call_analytics.web.explorer import explorer_assets
+from call_analytics.web.faults import FaultBarrier, refuse
 from call_analytics.web.graphql_endpoint import GraphQLEndpoint
 from call_analytics.web.health import health_routes
+from call_analytics.web.limits import ConnectionLimits, RequestLimits
 from call_analytics.web.openapi import openapi_document
 from call_analytics.web.security_headers import SecurityHeaders
 
+BACKLOG_SECONDS = 2
+"""How long ``/metrics`` waits for the number of rollup rows; Prometheus waits 10 for the page."""
 OPERATORS_CONNECTIONS = 2
 """One for ``/readyz`` and one for ``/metrics``."""
 
@@ -74,7 +80,7 @@ def create_app(
         database = _reader(url, settings, telemetry, pool_size=settings.pool_size)
         # Of its own, so that readiness and telemetry are told while requests wait for connections.
         operators_database = _reader(url, settings, telemetry, pool_size=OPERATORS_CONNECTIONS)
-        admission = Admission(
+        access = AccessControl(
             database,
             key_cache_seconds=settings.key_cache_seconds,
             key_limits=RateLimits(
@@ -89,31 +95,41 @@ def create_app(
         with _traces(settings, database) as traces:
             async with _compacting(url, settings):
                 yield {
-                    "admission": admission,
+                    "access": access,
                     "analytics": Analytics(database, may_use_rollups=may_use_rollups),
                     "clock": clock,
-                    "operators_database": operators_database,
+                    "database_answers": partial(_answers, operators_database),
+                    "rollup_backlog": partial(_backlog, operators_database),
                     "traces": traces,
                 }
-        await admission.close()
+        await access.close()
         await database.dispose()
         await operators_database.dispose()
 
-    limits = limits_of(settings)
-    door = Door(
-        limits,
+    request_limits = limits_in(settings, RequestLimits)
+    admission = Admission(
+        request_limits,
         retry_after_seconds=settings.retry_after_seconds,
         max_age_seconds=settings.max_age_seconds,
     )
     graphql = GraphQLEndpoint(
-        door, limits, is_private=settings.production, trusted=_trusted_documents(settings)
+        admission,
+        request_limits,
+        limits_in(settings, DocumentLimits),
+        is_private=settings.production,
+        trusted=_trusted_documents(settings),
+    )
+    health = health_routes(
+        telemetry,
+        telemetry_token=settings.telemetry_token.get_secret_value(),
+        retry_after_seconds=settings.retry_after_seconds,
     )
     app = Starlette(
         routes=[
             Route("/graphql", graphql.respond, methods=["GET", "POST"]),
-            Route(rest.PATH, rest.RestEndpoint(door).respond, methods=["GET"]),
+            Route(rest.PATH, rest.RestEndpoint(admission).respond, methods=["GET"]),
             Route(f"{rest.PATH}/", rest.without_slash, methods=["GET"]),
-            *health_routes(settings, telemetry),
+            *health,
             *([] if settings.production else _descriptions()),
         ],
         middleware=[
@@ -145,9 +161,28 @@ def _reader(
     )
 
 
-def limits_of(settings: Settings) -> Limits:
-    """The bounds that the settings give a request."""
-    return Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)})
+async def _answers(database: Database) -> bool:
+    try:
+        await ping(database)
+    except DatabaseError:
+        return False
+    return True
+
+
+async def _backlog(database: Database) -> int | None:
+    try:
+        async with asyncio.timeout(BACKLOG_SECONDS):
+            return await rollup_backlog(database)
+    except (DatabaseError, TimeoutError):
+        return None
+
+
+AnyLimits = TypeVar("AnyLimits", ConnectionLimits, DocumentLimits, RequestLimits)
+
+
+def limits_in(settings: Settings, kind: type[AnyLimits]) -> AnyLimits:
+    """The limits of one kind, from the settings of the same names."""
+    return kind(**{field.name: getattr(settings, field.name) for field in fields(kind)})
 
 
 def _require_extra(needed: bool, setting: str, extra: str, module: str) -> None:  # noqa: FBT001
@@ -188,7 +223,7 @@ def _cors_middleware(settings: Settings) -> list[Middleware]:
 
 @contextmanager
 def _traces(settings: Settings, database: Database) -> Iterator[object]:
-    """Where tracers come from meanwhile; None where nothing is traced."""
+    """The tracer provider, until the server stops; None where nothing is traced."""
     if not settings.traces:
         yield None
         return
@@ -203,7 +238,7 @@ def _traces(settings: Settings, database: Database) -> Iterator[object]:
 
 @asynccontextmanager
 async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
-    """Compact the rollups meanwhile; of several processes, one at a time does it."""
+    """Compact the rollups until the server stops; of several processes, one at a time does it."""
     if settings.compaction_seconds == 0:
         yield
         return
@@ -220,7 +255,7 @@ async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[Non
 
 
 def _descriptions() -> list[BaseRoute]:
-    """What tells strangers what may be asked."""
+    """The routes that describe the API to people who have no key."""
     return [
         Route("/openapi.json", openapi_document, methods=["GET"]),
         *explorer_assets(),
@@ -229,31 +264,8 @@ def _descriptions() -> list[BaseRoute]:
 
 
 async def to_explorer(_request: Request) -> Response:
-    """The way from the bare address to the explorer."""
+    """Redirect from the bare address to the explorer."""
     return RedirectResponse("/graphql")
-
-
-async def refuse(_request: Request, error: Exception) -> Response:
-    """Unknown paths and wrong methods."""
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    return rest.json_response({"detail": error.detail}, error.status_code, headers)
-
-
-class FaultBarrier:
-    """ASGI middleware: a fault of ours becomes an id for the client, and a line in the log."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        try:
-            await self._app(scope, receive, send)
-        except Exception as fault:
-            error_id = log_fault(fault)
-            body = {"detail": "Something went wrong on our side.", "error_id": error_id}
-            await rest.json_response(body, 500)(scope, receive, send)
 
 
 def app_from_environment() -> Starlette:

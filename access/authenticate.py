@@ -1,15 +1,16 @@
-"""Who asks: from an API key to the organization whose figures it opens."""
+"""Authentication: from an API key to the organization whose figures it opens."""
 
 from time import monotonic
 from typing import Literal, NamedTuple, TypeAlias
 
 from cachetools import TTLCache
 
+from call_analytics.access.errors import Unauthenticated
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.db.admin.keys import find_key_owner, hash_key
 from call_analytics.db.admin.ownership import is_managed
 from call_analytics.db.engine import Database
-from call_analytics.resolvers.errors import Unauthenticated, unavailability_told
+from call_analytics.db.errors import expected_errors
 
 KNOWN_KEYS = 10_000
 KNOWN_SECONDS = 3_600
@@ -19,7 +20,7 @@ KeyRateLimits: TypeAlias = Literal["auto", "on", "off"]
 
 
 class Principal(NamedTuple):
-    """Who asks: a key, and the organization that it may see and no other."""
+    """The key that asks, and the one organization that it may see."""
 
     key_id: int
     organization_id: int
@@ -31,14 +32,14 @@ class KnownKey(NamedTuple):
 
     principal: Principal
     is_fresh: bool
-    """Whether that was just before, so that it is still believed."""
+    """Whether that is so short a time ago that the key need not be looked up again."""
 
 
 class Authenticator:
-    """Turns the key of a request into its principal; believes one for up to ``cache_seconds``.
+    """Turns the key of a request into its principal; a valid key stays so for ``cache_seconds``.
 
-    Only valid keys are remembered, by their hash, so a new key works at once and nobody can fill
-    the memory with invented ones. ``default_limits`` are those of keys that have none themselves.
+    Only valid keys are remembered, by their hash: a new key works at once, and invented keys take
+    no memory. ``default_limits`` are those of keys that have none of their own.
     """
 
     def __init__(
@@ -75,8 +76,8 @@ class Authenticator:
 
         Raises:
             Unauthenticated: where the key is missing, unknown or revoked, or its user or
-                organization is not active; nothing tells which.
-            Unavailable: where the database cannot say.
+                organization is not active; the error does not say which.
+            Unavailable, Overloaded: where the database cannot be asked.
         """
         if key is None:
             raise Unauthenticated
@@ -85,7 +86,7 @@ class Authenticator:
 
     async def _look_up(self, key: str) -> Principal:
         key_hash = hash_key(key)
-        with unavailability_told():
+        with expected_errors():
             owner = await find_key_owner(key_hash, database=self._database)
             if owner is None:
                 self._known.pop(key_hash, None)

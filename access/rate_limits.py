@@ -1,17 +1,17 @@
-"""How often: what a key, or an address that shows no valid key, may ask for in a while."""
+"""Rate limits: how many requests a key, or an address without a valid key, may make."""
 
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from call_analytics.access.counters import MemoryCounters, Quota, RedisCounters
-from call_analytics.resolvers.errors import Allowance, RateLimited
+from call_analytics.access.errors import Allowance, RateLimited
 
 WINDOWS_SECONDS = (60, 3_600, 86_400)
 
 
 class RateLimits(NamedTuple):
-    """How many requests may be made in a while; None is any number."""
+    """How many requests may be made in a minute, an hour and a day; None is any number."""
 
     per_minute: int | None = None
     per_hour: int | None = None
@@ -29,7 +29,7 @@ class RateLimits(NamedTuple):
         )
 
     def quotas(self, whose: str, *, times: int = 1) -> tuple[Quota, ...]:
-        """These limits, or a multiple of them, as what somebody may ask for."""
+        """These limits, or a multiple of them, as quotas of a key or an address."""
         return tuple(
             Quota(whose, times * limit, seconds)
             for limit, seconds in zip(self, WINDOWS_SECONDS, strict=True)

@@ -47,9 +47,10 @@ def run_server(
     # Slow to import, and of no use to the other commands.
     import uvicorn  # noqa: PLC0415
 
-    from call_analytics.server import create_app  # noqa: PLC0415
+    from call_analytics.server import create_app, limits_in  # noqa: PLC0415
     from call_analytics.telemetry.prometheus import DIRECTORY_VARIABLE  # noqa: PLC0415
     from call_analytics.web.http_protocol import http_protocol  # noqa: PLC0415
+    from call_analytics.web.limits import ConnectionLimits  # noqa: PLC0415
 
     create_app(settings)  # a setting that makes no sense is told here, not by each process
     workers = workers or settings.workers
@@ -65,7 +66,7 @@ def run_server(
         workers=workers,
         log_config=None,  # its lines go where ours go; requests are logged by ours
         access_log=False,
-        http=http_protocol(settings),
+        http=http_protocol(limits_in(settings, ConnectionLimits)),
         timeout_graceful_shutdown=settings.shutdown_seconds,
         proxy_headers=False,
         server_header=False,

@@ -1,13 +1,31 @@
-"""What can go wrong with a database, in the words of its caller.
+"""The errors of the service.
 
-::
+What commands and the log are told of a database::
 
     DatabaseError
     ├── DatabaseUnavailable   it did not answer: down, unreachable, too slow, or unreadable
     │   └── DatabaseChanged   a table is not there, or no longer what it was
     ├── ConnectionsInUse      it was not asked: all of the service's connections were in use
     └── OperatorError         a command cannot be carried out; the message says what to do
+
+What clients are told, with a code and a message that is safe to show to anyone::
+
+    ExpectedError
+    ├── Unavailable       UNAVAILABLE       the database cannot answer now, or not in time
+    ├── Overloaded        OVERLOADED        too many requests are running, or waiting
+    ├── Unauthenticated   UNAUTHENTICATED   no valid key came with the request (``access``)
+    ├── RateLimited       RATE_LIMITED      the key or the address has asked too often (``access``)
+    └── BadInput          BAD_USER_INPUT    an argument is outside its range (``resolvers``)
+
+Their base is here because ``access`` and ``resolvers`` do not know each other. Every other
+exception is a fault of ours: clients are told an id, under which the log has it.
 """
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+logger = logging.getLogger("call_analytics")
 
 
 class DatabaseError(Exception):
@@ -34,3 +52,45 @@ class ConnectionsInUse(DatabaseError):  # noqa: N818 - a state of affairs
 
 class OperatorError(DatabaseError):
     """The operator asked for something that cannot be done; the message is one line for them."""
+
+
+class ExpectedError(Exception):
+    """An error that clients are told; its message is safe to show to anyone."""
+
+    code: str
+
+
+class Unavailable(ExpectedError):  # noqa: N818 - a state of the service
+    """The database cannot answer now; the same request may succeed later."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The analytics are unavailable at the moment; try again shortly.")
+
+
+class Overloaded(ExpectedError):  # noqa: N818 - a state of the service
+    """So many requests are running that one more would only make all of them slower."""
+
+    code = "OVERLOADED"
+
+    def __init__(self) -> None:
+        super().__init__("The service is busy; try again shortly.")
+
+
+@contextmanager
+def expected_errors() -> Iterator[None]:
+    """Log a failure of the database, and raise what clients are told instead.
+
+    Raises:
+        Unavailable: in place of ``DatabaseUnavailable``.
+        Overloaded: in place of ``ConnectionsInUse``.
+    """
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        logger.warning("%s", error)
+        raise Unavailable from error
+    except ConnectionsInUse as error:
+        logger.warning("%s", error)
+        raise Overloaded from error

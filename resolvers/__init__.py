@@ -1,4 +1,4 @@
-"""What a number means: who asks, which window, which figures, and how ratios are derived.
+"""What a question means: its window, its figures, and how ratios are derived.
 
-No HTTP, no GraphQL, no SQL. Everything handed out is a frozen dataclass or a plain tuple.
+No HTTP, no GraphQL, no SQL. What is handed out is a frozen dataclass or a plain tuple.
 """

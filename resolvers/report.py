@@ -1,6 +1,6 @@
 """The derived answer: figures as clients know them, made of summed measures.
 
-A figure that was not asked for is None, so that nobody can mistake it for a zero.
+A figure that was not selected is None, so that it cannot be mistaken for a zero.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from call_analytics.resolvers.window import Period, Window
 
 
-class DailyStat(NamedTuple):
+class DayRow(NamedTuple):
     """The calls of one UTC date."""
 
     date: date
@@ -19,7 +19,7 @@ class DailyStat(NamedTuple):
     failed: int | None
 
 
-class AssistantStat(NamedTuple):
+class AssistantRow(NamedTuple):
     """One assistant's calls in the window."""
 
     assistant_id: int
@@ -48,9 +48,9 @@ class Report:
     """Seconds; the mean over completed calls whose duration is neither null nor 0."""
     success_rate: float | None = None
     """Percent of all calls that were completed, 0 to 100."""
-    daily_stats: tuple[DailyStat, ...] = ()
+    daily_stats: tuple[DayRow, ...] = ()
     """Ascending; only dates that have calls."""
-    top_assistants: tuple[AssistantStat, ...] = ()
+    top_assistants: tuple[AssistantRow, ...] = ()
     """Most calls first, ties by ascending id."""
 
     @property
@@ -70,7 +70,7 @@ class Report:
 
 
 def ratio(part: int | None, whole: int | None) -> float | None:
-    """``part / whole``; 0 where the whole is 0, None where either was not asked for."""
+    """``part / whole``; 0 where the whole is 0, None where either was not selected."""
     if part is None or whole is None:
         return None
     return part / whole if whole else 0.0

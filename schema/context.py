@@ -1,37 +1,35 @@
 """What the resolvers of one GraphQL request share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from call_analytics.access.authenticate import Principal
-from call_analytics.access.rate_limits import RateLimits
 from call_analytics.resolvers.analytics import Analytics
-from call_analytics.resolvers.errors import AnalyticsError
-from call_analytics.schema.limits import Limits
+from call_analytics.resolvers.errors import ExpectedError
+from call_analytics.schema.types import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request: who asks, when, and where the answers come from."""
+    """One request: which organization asks, when, and where the answers come from."""
 
-    caller: Principal | AnalyticsError
-    """Who asks, or why that is not known: fields that are nobody's are answered all the same."""
+    caller: int | ExpectedError
+    """The id of the organization, or why it is not known: ``limits`` is answered without it."""
     now: datetime
     """The instant of the request, read once."""
     analytics: Analytics
-    limits: Limits
-    rate_limits: RateLimits
-    """What whoever asks may ask for in a while."""
+    limits: Callable[[], Limits]
+    """The limits that hold for the caller."""
     sources: set[str] = field(default_factory=set)
     """What the answers were read from."""
 
     @property
-    def principal(self) -> Principal:
-        """Who asks.
+    def organization_id(self) -> int:
+        """The organization that asks.
 
         Raises:
-            AnalyticsError: where no valid key came with the request, or the database cannot say.
+            ExpectedError: where no valid key came with the request, or the database cannot say.
         """
-        if isinstance(self.caller, AnalyticsError):
+        if isinstance(self.caller, ExpectedError):
             raise self.caller
         return self.caller

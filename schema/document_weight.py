@@ -17,7 +17,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-from call_analytics.schema.limits import Limits
+from call_analytics.schema.limits import DocumentLimits
 
 INTROSPECTION_COST = 9
 """In requests, beside the one that it is."""
@@ -54,7 +54,7 @@ class Weight:
         )
 
 
-def weigh(document: DocumentNode, limits: Limits) -> int:
+def weigh(document: DocumentNode, limits: DocumentLimits) -> int:
     """Check a document against the limits; returns how many requests it counts as.
 
     Each root field is one, for each may run a statement. The schema is ten: telling it is most of
@@ -71,7 +71,7 @@ def weigh(document: DocumentNode, limits: Limits) -> int:
 class _Scale:
     """Weighs one document."""
 
-    def __init__(self, document: DocumentNode, limits: Limits) -> None:
+    def __init__(self, document: DocumentNode, limits: DocumentLimits) -> None:
         self._document = document
         self._limits = limits
         self._fragments = {

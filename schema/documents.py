@@ -9,24 +9,42 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
+    OperationType,
+    get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
 
 from call_analytics.schema.document_weight import LimitExceeded, weigh
-from call_analytics.schema.limits import Limits
+from call_analytics.schema.limits import DocumentLimits
 
 CACHED_CHARACTERS = 250_000
 """Bound of the memory: the summed length of the remembered texts."""
 
 
+class Operation(NamedTuple):
+    """An operation of a document."""
+
+    name: str | None
+    is_query: bool
+
+
 class Document(NamedTuple):
     """A document that can be run."""
 
+    text: str
     ast: DocumentNode
     cost: int
     """In requests."""
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The operation with this name, or the only one; None where that is not settled."""
+        found = get_operation_ast(self.ast, name)
+        if found is None:
+            return None
+        is_query = found.operation is OperationType.QUERY
+        return Operation(found.name.value if found.name else None, is_query)
 
 
 Prepare: TypeAlias = Callable[[str], Document]
@@ -47,7 +65,9 @@ class InvalidDocument(Exception):  # noqa: N818 - a state of the document
         self.errors = errors
 
 
-def document_preparer(schema: GraphQLSchema, *, limits: Limits, is_private: bool) -> Prepare:
+def document_preparer(
+    schema: GraphQLSchema, *, limits: DocumentLimits, is_private: bool
+) -> Prepare:
     """A ``Prepare`` for a schema, which remembers the valid documents that were used last.
 
     A private schema is not told: neither by introspection nor by suggestions in errors.
@@ -69,11 +89,10 @@ def document_preparer(schema: GraphQLSchema, *, limits: Limits, is_private: bool
         )
         if errors:
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
-        return Document(ast, cost)
+        return Document(text, ast, cost)
 
     return prepare
 
 
 def _length(document: Document) -> int:
-    assert document.ast.loc is not None
-    return len(document.ast.loc.source.body)
+    return len(document.text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from call_analytics.resolvers.errors import AnalyticsError
+from call_analytics.resolvers.errors import ExpectedError
 
 logger = logging.getLogger("call_analytics")
 
@@ -28,7 +28,7 @@ def presented(
 def _presented(error: GraphQLError, code: str, *, is_private: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {**error.formatted}
     cause = error.original_error
-    if isinstance(cause, AnalyticsError):
+    if isinstance(cause, ExpectedError):
         shown["extensions"] = {"code": cause.code}
     elif cause is None or isinstance(cause, GraphQLError):
         shown["extensions"] = {"code": code}
@@ -56,9 +56,12 @@ def log_fault(fault: BaseException) -> str:
 
 def _place(fault: BaseException) -> str:
     """Where a fault arose, as ``module:function:line``: in our code, if it came through it."""
-    frames = list(traceback.walk_tb(fault.__traceback__))
-    ours = [one for one in frames if "site-packages" not in one[0].f_code.co_filename]
-    if not frames:
+    places = [
+        (frame.f_globals.get("__name__", ""), frame.f_code.co_name, line)
+        for frame, line in traceback.walk_tb(fault.__traceback__)
+    ]
+    if not places:
         return "unknown"
-    frame, line = (ours or frames)[-1]
-    return f"{frame.f_globals.get('__name__')}:{frame.f_code.co_name}:{line}"
+    ours = [place for place in places if place[0].startswith("call_analytics.")]
+    module, function, line = (ours or places)[-1]
+    return f"{module}:{function}:{line}"

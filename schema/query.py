@@ -1,6 +1,5 @@
 """The query, and the executable schema that is made of it."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import strawberry
@@ -10,7 +9,7 @@ from call_analytics.resolvers.report import Report
 from call_analytics.resolvers.window import Period
 from call_analytics.schema.context import Context
 from call_analytics.schema.projection import ProjectingExecutor
-from call_analytics.schema.selection import LARGEST_LIMIT, selection_of
+from call_analytics.schema.selection import selected_figures
 from call_analytics.schema.types import CallAnalytics, Limits
 
 
@@ -21,22 +20,15 @@ async def _call_analytics(
     ] = Period.LAST_7_DAYS,
 ) -> Report:
     context = info.context
-    principal = context.principal
-    selection = selection_of(info._raw_info)  # noqa: SLF001 - the only way to the document
-    report = await context.analytics.report(principal, period, selection, now=context.now)
+    organization_id = context.organization_id
+    selected = selected_figures(info._raw_info)  # noqa: SLF001 - the only way to the document
+    report = await context.analytics.report(organization_id, period, selected, now=context.now)
     context.sources.update(report.sources)
     return report
 
 
 def _limits(info: strawberry.Info[Context, None]) -> Limits:
-    limits, rate_limits = info.context.limits, info.context.rate_limits
-    return Limits(
-        **asdict(limits),
-        max_assistants=LARGEST_LIMIT,
-        requests_per_minute=rate_limits.per_minute,
-        requests_per_hour=rate_limits.per_hour,
-        requests_per_day=rate_limits.per_day,
-    )
+    return info.context.limits()
 
 
 @strawberry.type(description="Everything that can be asked.")

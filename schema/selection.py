@@ -23,8 +23,13 @@ from graphql.execution.collect_fields import (
 )
 from strawberry.utils.str_converters import to_camel_case
 
-from call_analytics.resolvers.call_analytics import DAILY, PER_ASSISTANT, TOTALS, Selection
 from call_analytics.resolvers.errors import BadInput
+from call_analytics.resolvers.selected_figures import (
+    DAILY,
+    PER_ASSISTANT,
+    TOTALS,
+    SelectedFigures,
+)
 
 LARGEST_LIMIT = 100
 
@@ -33,7 +38,7 @@ _DAILY = {to_camel_case(figure): figure for figure in DAILY}
 _PER_ASSISTANT = {to_camel_case(figure): figure for figure in PER_ASSISTANT}
 
 
-def selection_of(info: GraphQLResolveInfo[Any]) -> Selection:
+def selected_figures(info: GraphQLResolveInfo[Any]) -> SelectedFigures:
     """The figures that are selected below the ``callAnalytics`` field that is being resolved.
 
     Raises:
@@ -56,7 +61,7 @@ def selection_of(info: GraphQLResolveInfo[Any]) -> Selection:
                 info, report_type, field, _PER_ASSISTANT
             )
             limit = max(limit, _limit(info, report_type, field))
-    return Selection(
+    return SelectedFigures(
         totals=frozenset(totals),
         daily=None if daily is None else frozenset(daily),
         per_assistant=None if per_assistant is None else frozenset(per_assistant),

@@ -6,9 +6,8 @@ from typing import Annotated
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
-from call_analytics.resolvers.call_analytics import DEFAULT_ASSISTANTS
-from call_analytics.resolvers.report import AssistantStat as AssistantStatRow
-from call_analytics.resolvers.report import Report
+from call_analytics.resolvers.report import AssistantRow, Report
+from call_analytics.resolvers.selected_figures import DEFAULT_ASSISTANTS
 from call_analytics.resolvers.window import Period
 
 PERIOD_DESCRIPTIONS = {
@@ -63,7 +62,7 @@ def _first_assistants(
     limit: Annotated[
         int, strawberry.argument(description="How many at most, 1 to 100.")
     ] = DEFAULT_ASSISTANTS,
-) -> tuple[AssistantStatRow, ...]:
+) -> tuple[AssistantRow, ...]:
     # Another alias of the list may have asked for more of it.
     return root.top_assistants[:limit]
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import uvicorn
 
-from call_analytics.server import create_app
+from call_analytics.server import create_app, limits_in
 from call_analytics.settings import Settings
 from call_analytics.web.http_protocol import http_protocol
+from call_analytics.web.limits import ConnectionLimits
 from tests.platform import NOW
 
 
@@ -30,7 +31,7 @@ def serving_app(app: Any, settings: Settings, **changes: object) -> Iterator[tup
     The changes are of uvicorn's options; yields the address.
     """
     options: dict[str, Any] = {
-        "http": http_protocol(settings),
+        "http": http_protocol(limits_in(settings, ConnectionLimits)),
         "access_log": False,
         "proxy_headers": False,
         "timeout_graceful_shutdown": settings.shutdown_seconds,

@@ -43,7 +43,7 @@ def test_asking_often_whether_it_is_ready_is_one_ping_at_a_time(
         pings += 1
         await asyncio.sleep(0.3)
 
-    monkeypatch.setattr("call_analytics.web.health.ping", slow_ping)
+    monkeypatch.setattr("call_analytics.server.ping", slow_ping)
 
     async def crowd() -> list[int]:
         asked = [asyncio.to_thread(client.get, "/readyz") for _ in range(20)]
@@ -62,11 +62,15 @@ def database_url(sqlite_url: str) -> str:
 def test_a_worker_process_imports_nothing_that_only_the_command_needs() -> None:
     """On a slow machine each import delays the moment at which a worker can answer."""
     modules = subprocess.run(
-        [sys.executable, "-c", "import sys, cli, server; print(*sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import sys, call_analytics.cli, call_analytics.server; print(*sys.modules)",
+        ],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
 
-    assert "server" in modules
+    assert "call_analytics.server" in modules
     assert not {"alembic", "opentelemetry", "redis", "rich", "typer"} & set(modules)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
-from call_analytics.schema.limits import Limits
+from call_analytics.web.limits import RequestLimits
 from call_analytics.web.query_string import query_parameters
 from call_analytics.web.state import State
 
@@ -39,7 +39,7 @@ class GraphQLRequest(BaseModel):
     extensions: dict[str, Any] | None = None
 
 
-async def read_request(request: Request[State], limits: Limits) -> GraphQLRequest:
+async def read_request(request: Request[State], limits: RequestLimits) -> GraphQLRequest:
     """The GraphQL request of a GET's query string or of a POST's JSON body.
 
     Raises:
@@ -56,7 +56,7 @@ async def read_request(request: Request[State], limits: Limits) -> GraphQLReques
         raise HttpError(400, "BAD_REQUEST", f"{name}: {problem['msg']}") from None
 
 
-async def _json_body(request: Request[State], limits: Limits) -> bytes:
+async def _json_body(request: Request[State], limits: RequestLimits) -> bytes:
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     if content_type.strip().lower() != JSON_TYPE:
         raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", f"Send the request as {JSON_TYPE}.")

@@ -22,8 +22,8 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from call_analytics.settings import Settings
 from call_analytics.web.connections import BoundedTransport, Connections
+from call_analytics.web.limits import ConnectionLimits
 
 MAX_FRAMING_BYTES = 64 * 1024
 """What of a request is not its body: its head, and the sizes, extensions and trailers of chunks."""
@@ -38,14 +38,14 @@ how many short requests may wait behind the one that is answered."""
 HOST = re.compile(rb"(\[[\w:.%~-]+\]|[\w.~!$&'()*+,;=%-]*)(:[0-9]*)?", re.ASCII)
 
 
-def http_protocol(settings: Settings) -> Any:  # noqa: ANN401 - what uvicorn takes as ``http``
-    """The protocol of a server with these settings."""
+def http_protocol(limits: ConnectionLimits) -> Any:  # noqa: ANN401 - what uvicorn takes as ``http``
+    """The protocol of a server process with these limits."""
     connections = Connections(
-        at_most=settings.max_connections,
-        at_most_per_address=settings.max_connections_per_address or None,
-        trusted_proxies=settings.trusted_proxies,
+        at_most=limits.max_connections,
+        at_most_per_address=limits.max_connections_per_address or None,
+        trusted_proxies=limits.trusted_proxies,
     )
-    return partial(BoundedHttpProtocol, settings=settings, connections=connections)
+    return partial(BoundedHttpProtocol, limits=limits, connections=connections)
 
 
 class Stage(Enum):
@@ -62,11 +62,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     transport: Any
 
     def __init__(
-        self, *arguments: Any, settings: Settings, connections: Connections, **options: Any
+        self, *arguments: Any, limits: ConnectionLimits, connections: Connections, **options: Any
     ) -> None:
         super().__init__(*arguments, **options)
         self.ws_protocol_class = None  # a WebSocket would have no bounds
-        self._settings = settings
+        self._limits = limits
         self._connections = connections
         self._stage = Stage.HEAD
         self._unparsed = bytearray()
@@ -86,7 +86,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._connections.enter(self, self.client[0] if self.client else None):
             self._wait()
         else:
-            self.transport.write(_refusal_of_a_connection(self._settings.retry_after_seconds))
+            self.transport.write(_refusal_of_a_connection(self._limits.retry_after_seconds))
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -237,22 +237,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._reading_timer.cancel()
             self._reading_timer = None
         if awaited is not None:
-            self._reading_timer = self.loop.call_later(self._patience(awaited), self._give_up)
+            self._reading_timer = self.loop.call_later(self._time_limit(awaited), self._give_up)
 
-    def _patience(self, stage: Stage) -> float:
+    def _time_limit(self, stage: Stage) -> float:
         """Seconds in which a part of a request must have come."""
         if stage is Stage.NOTHING:
             return self.timeout_keep_alive
         if stage is Stage.HEAD:
-            return self._settings.head_timeout_seconds
-        return self._settings.body_timeout_seconds
+            return self._limits.head_timeout_seconds
+        return self._limits.body_timeout_seconds
 
     def _wait_for_writing(self) -> None:
         """Begin to wait for the client to take its answer."""
         self._connections.note(self, is_waiting=True)
         if self._writing_timer is None:
             self._writing_timer = self.loop.call_later(
-                self._settings.send_timeout_seconds, self.abort
+                self._limits.send_timeout_seconds, self.abort
             )
 
     def _give_up(self) -> None:

@@ -12,16 +12,18 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from call_analytics.access.admission import Visit
 from call_analytics.access.authenticate import Principal
-from call_analytics.resolvers.call_analytics import EVERYTHING
-from call_analytics.resolvers.errors import AnalyticsError, BadInput
+from call_analytics.access.requester import Requester
+from call_analytics.resolvers.errors import BadInput, ExpectedError
 from call_analytics.resolvers.report import Report
+from call_analytics.resolvers.selected_figures import EVERYTHING
 from call_analytics.resolvers.window import Period
-from call_analytics.web.door import Door
+from call_analytics.web.admission import Admission
 from call_analytics.web.query_string import query_parameters
+from call_analytics.web.responses import json_response
 from call_analytics.web.sharing import SharedReads
 from call_analytics.web.state import State
+from call_analytics.web.statuses import status_of
 
 PATH = "/api/v1/calls/analytics"
 DEFAULT_PERIOD = "7d"
@@ -43,34 +45,34 @@ class RestAnswer(NamedTuple):
 class RestEndpoint:
     """The REST endpoint."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
         self._shared = SharedReads[tuple[Principal, Period, datetime], RestAnswer]()
 
     async def respond(self, request: Request[State]) -> Response:
         """Answer a GET or HEAD."""
         record = request.state["record"]
         record.endpoint = "rest"
-        visit = None
+        requester = None
         try:
-            visit = await self._door.arrive(request)
-            async with self._door.inside(request):
-                response = await self._answer(request, visit)
-            headers = self._door.headers(visit)
-        except AnalyticsError as error:
+            requester = await self._admission.requester(request)
+            async with self._admission.answering(request):
+                response = await self._answer(request, requester)
+            headers = self._admission.headers(requester)
+        except ExpectedError as error:
             record.codes.append(error.code)
-            response = json_response({"detail": str(error)}, error.http_status)
-            headers = self._door.headers(visit, error)
+            response = json_response({"detail": str(error)}, status_of(error))
+            headers = self._admission.headers(requester, error)
         response.headers.update(headers)
         is_good = response.status_code == 200
-        response.headers["Cache-Control"] = self._door.cache_control(is_good=is_good)
+        response.headers["Cache-Control"] = self._admission.cache_control(is_good=is_good)
         response.headers["Vary"] = "Authorization"
         return _unless_known(request, response) if is_good else response
 
-    async def _answer(self, request: Request[State], visit: Visit) -> Response:
+    async def _answer(self, request: Request[State], requester: Requester) -> Response:
         record = request.state["record"]
         now = request.state["clock"]()
-        principal = await visit.identify()
+        principal = await requester.identify()
         record.organization_id = principal.organization_id
         text = query_parameters(request).get("period", DEFAULT_PERIOD)
         period = PERIODS.get(text)
@@ -80,7 +82,7 @@ class RestEndpoint:
         analytics = request.state["analytics"]
 
         async def read() -> RestAnswer:
-            report = await analytics.report(principal, period, EVERYTHING, now=now)
+            report = await analytics.report(principal.organization_id, period, EVERYTHING, now=now)
             return RestAnswer(orjson.dumps(_body(report)), report.sources)
 
         answer = await self._shared.read((principal, period, now), read)
@@ -89,20 +91,13 @@ class RestEndpoint:
 
 
 async def without_slash(request: Request[State]) -> Response:
-    """The way from the path with a slash at its end; whoever asks is not yet looked at.
+    """Redirect from the path with a slash at its end, whoever asks.
 
-    It names no host: the one that a client sends is its own invention.
+    The address that it leads to has no host, because a client may send any ``Host``.
     """
     request.state["record"].endpoint = "rest"
     query = quote(request.scope["query_string"], safe=QUERY_CHARACTERS)
     return RedirectResponse(f"{PATH}?{query}" if query else PATH)
-
-
-def json_response(
-    body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    """A JSON response of the REST path, whose errors are objects with ``detail``."""
-    return Response(orjson.dumps(body), status, headers, "application/json")
 
 
 def _unless_known(request: Request[State], response: Response) -> Response:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from call_analytics.resolvers.errors import AnalyticsError
+from call_analytics.resolvers.errors import ExpectedError
 from call_analytics.schema.masking import log_fault
 
 Key = TypeVar("Key", bound=Hashable)
@@ -67,5 +67,5 @@ def _log_unheard_fault(task: asyncio.Task[Result]) -> None:
     if task.cancelled():
         return
     fault = task.exception()
-    if fault is not None and not isinstance(fault, AnalyticsError):
+    if fault is not None and not isinstance(fault, ExpectedError):
         log_fault(fault)

@@ -1,10 +1,10 @@
 """What the server hands to every request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypedDict
 
-from call_analytics.access.admission import Admission
+from call_analytics.access.requester import AccessControl
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.telemetry.request_record import RequestRecord
 
@@ -12,11 +12,15 @@ from call_analytics.telemetry.request_record import RequestRecord
 class State(TypedDict):
     """The state of one request: what the server's lifespan yields, and the request's record."""
 
-    admission: Admission
+    access: AccessControl
     analytics: Analytics
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""
+    database_answers: Callable[[], Awaitable[bool]]
+    """Whether the database answers an operator's question now."""
+    rollup_backlog: Callable[[], Awaitable[int | None]]
+    """How many rows of the rollups wait to be merged; None where the database cannot say."""
     traces: Any
-    """Where tracers come from (an OpenTelemetry ``TracerProvider``), or None."""
+    """The OpenTelemetry ``TracerProvider``, or None."""
     record: RequestRecord
     """What is noted about this request."""

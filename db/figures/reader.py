@@ -1,13 +1,52 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
+from collections.abc import Sequence
 from time import monotonic
+from typing import cast
 
-from call_analytics.db.engine import Database
+from call_analytics.db.engine import Database, connect
 from call_analytics.db.errors import DatabaseChanged
-from call_analytics.db.figures.statement import Figures, Scope, Wanted, read_figures
+from call_analytics.db.figures.groups import FigureRow, Figures, GroupMeasures, Scope
+from call_analytics.db.figures.statement import figures_statement
+from call_analytics.db.figures.tiles import tile_edges
 from call_analytics.db.rollups.state import RollupState, rollup_state
 
 LOOK_AGAIN_SECONDS = 30
+
+
+async def read_figures(
+    scope: Scope,
+    measures: GroupMeasures,
+    *,
+    database: Database,
+    use_rollups: bool,
+    assistant_limit: int = 0,
+) -> Figures:
+    """Compute measures of the scope's calls, in one statement and so in one snapshot.
+
+    There are at most ``assistant_limit`` assistants.
+
+    Raises:
+        DatabaseChanged: where a table is not there, or not to be read; or rollups were to be used
+            and are not ready.
+        DatabaseUnavailable: where the database cannot answer.
+    """
+    async with connect(database) as connection:
+        result = await connection.execute(
+            figures_statement(measures, use_rollups=use_rollups),
+            {
+                "organization_id": scope.organization_id,
+                **tile_edges(scope.since),
+                "assistant_limit": assistant_limit,
+            },
+        )
+        # The rows of a result are tuples with the names of their columns: those of a FigureRow.
+        rows = cast("Sequence[FigureRow]", result.all())
+    if use_rollups:
+        readiness, *rows = rows
+        if not readiness.calls:
+            raise DatabaseChanged("rollups are not ready")
+    return Figures(rows, from_rollups=use_rollups)
 
 
 class FigureReader:
@@ -25,28 +64,30 @@ class FigureReader:
         self._use_rollups = False
         self._look_again_at = 0.0
 
-    async def read(self, scope: Scope, wanted: Wanted, *, assistant_limit: int = 0) -> Figures:
-        """The wanted figures of the scope; see ``db.figures.statement.read_figures``.
+    async def read(
+        self, scope: Scope, measures: GroupMeasures, *, assistant_limit: int = 0
+    ) -> Figures:
+        """Compute measures of the scope's calls; see ``read_figures``.
 
         Raises:
             DatabaseUnavailable: where the database cannot answer.
         """
         try:
-            return await self._read(scope, wanted, assistant_limit)
+            return await self._read(scope, measures, assistant_limit)
         except DatabaseChanged:
             self._use_rollups = False
             self.look_again()
-            return await self._read(scope, wanted, assistant_limit)
+            return await self._read(scope, measures, assistant_limit)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
         self._look_again_at = 0.0
 
-    async def _read(self, scope: Scope, wanted: Wanted, assistant_limit: int) -> Figures:
+    async def _read(self, scope: Scope, measures: GroupMeasures, assistant_limit: int) -> Figures:
         await self._look()
         return await read_figures(
             scope,
-            wanted,
+            measures,
             database=self._database,
             use_rollups=self._use_rollups,
             assistant_limit=assistant_limit,

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import update
 
 from call_analytics.access.authenticate import Authenticator, Principal
+from call_analytics.access.errors import Unauthenticated
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.db.models import Organization, User, UserApiKey
-from call_analytics.resolvers.errors import Unauthenticated
 from tests.platform import Platform, recorded_statements
 
 

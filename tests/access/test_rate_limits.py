@@ -16,8 +16,8 @@ import redis.asyncio
 from call_analytics.access import counters
 from call_analytics.access.addresses import NO_ADDRESS, networks_of
 from call_analytics.access.counters import MemoryCounters, Quota, RedisCounters
+from call_analytics.access.errors import Allowance, RateLimited
 from call_analytics.access.rate_limits import RateLimiter, RateLimits
-from call_analytics.resolvers.errors import Allowance, RateLimited
 from tests.conftest import missing
 
 pytestmark = pytest.mark.anyio

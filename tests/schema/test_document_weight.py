@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from call_analytics.schema.document_weight import LimitExceeded, weigh
-from call_analytics.schema.limits import Limits
+from call_analytics.schema.limits import DocumentLimits
 
-PLENTY = Limits(
-    max_body_bytes=10**9,
+PLENTY = DocumentLimits(
     max_tokens=10**9,
     max_depth=100,
     max_fields=10**9,
@@ -21,10 +20,6 @@ PLENTY = Limits(
     max_root_fields=10**9,
     max_directives=10**9,
     max_errors=10**9,
-    max_concurrent_requests=10**9,
-    body_timeout_seconds=1,
-    request_timeout_seconds=1,
-    statement_timeout_seconds=1,
 )
 
 

@@ -231,7 +231,7 @@ def test_a_fault_of_ours_is_masked_and_logged(
     def break_down(*_arguments: object) -> None:
         raise RuntimeError("secret: SELECT * FROM user_api_keys")
 
-    monkeypatch.setattr("call_analytics.resolvers.call_analytics.wanted_for", break_down)
+    monkeypatch.setattr("call_analytics.resolvers.analytics.measures_of", break_down)
     body = {"query": "{ callAnalytics { totalCalls } }"}
 
     with caplog.at_level(logging.ERROR, "call_analytics"):
@@ -254,7 +254,7 @@ def test_a_fault_of_ours_is_masked_and_logged(
         (f"error {rest.json()['error_id']}", "RuntimeError"),
     ]
     assert {vars(record)["place"].rpartition(":")[0] for record in faults} == {
-        "tests.web.test_http:break_down"
+        "call_analytics.resolvers.analytics:report"
     }
     lines = [SafeFormatter().format(record) for record in caplog.records]
     assert not any("secret" in text for text in [response.text, rest.text, *lines])

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from call_analytics.db.engine import connect, transaction
-from call_analytics.resolvers.call_analytics import call_analytics
+from call_analytics.resolvers.analytics import Analytics
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
 from tests.platform import NOW, Platform
@@ -36,14 +36,15 @@ Ask = Callable[[TestClient], Any]
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The reads of figures that begin from now on; each takes so long that others may join."""
     begun: list[object] = []
+    report = Analytics.report
 
     async def slowly(*arguments: Any, **options: Any) -> Any:
         begun.append(arguments)
         await asyncio.sleep(0.2)
-        awaitable: Awaitable[Any] = call_analytics(*arguments, **options)
+        awaitable: Awaitable[Any] = report(*arguments, **options)
         return await awaitable
 
-    monkeypatch.setattr("call_analytics.resolvers.analytics.call_analytics", slowly)
+    monkeypatch.setattr(Analytics, "report", slowly)
     return begun
 
 

@@ -1,4 +1,4 @@
-"""The statement of an answer: no more than is wanted, and never a scan of ``calls``."""
+"""The statement of an answer: no more than is asked for, and never a scan of ``calls``."""
 
 import asyncio
 import json
@@ -11,19 +11,14 @@ import pytest
 from sqlalchemy import text
 
 from call_analytics.db.engine import connect
+from call_analytics.db.figures.groups import Figures, Group, GroupMeasures, Scope
 from call_analytics.db.figures.measures import Measure
-from call_analytics.db.figures.statement import (
-    Figures,
-    Scope,
-    Section,
-    Wanted,
-    figures_statement,
-    tile_edges,
-)
+from call_analytics.db.figures.statement import figures_statement
+from call_analytics.db.figures.tiles import tile_edges
 from tests.platform import NOW, Platform
 
 EVERY_SELECTION = [
-    Wanted(*measures)
+    GroupMeasures(*measures)
     for measures in product((None, frozenset({Measure.CALLS}), frozenset(Measure)), repeat=3)
     if any(measures)
 ]
@@ -57,7 +52,7 @@ STARTED_AT = {
 
 @pytest.mark.parametrize("use_rollups", [False, True])
 def test_totals_alone_group_by_nothing(platform: Platform, *, use_rollups: bool) -> None:
-    totals = Wanted(totals=frozenset({Measure.CALLS}))
+    totals = GroupMeasures(totals=frozenset({Measure.CALLS}))
     statement = figures_statement(totals, use_rollups=use_rollups)
     sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
 
@@ -66,8 +61,8 @@ def test_totals_alone_group_by_nothing(platform: Platform, *, use_rollups: bool)
 
 
 def test_calls_are_read_once(platform: Platform) -> None:
-    for wanted in EVERY_SELECTION:
-        statement = figures_statement(wanted, use_rollups=False)
+    for measures in EVERY_SELECTION:
+        statement = figures_statement(measures, use_rollups=False)
         sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
 
         assert sql.count("from calls") == 1
@@ -85,9 +80,9 @@ def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -
             platform.run(_analyze(platform))
         for organization in (huge, small):
             for days in (1, 90):
-                for wanted, use_rollups in product(EVERY_SELECTION, (False, True)):
+                for measures, use_rollups in product(EVERY_SELECTION, (False, True)):
                     plan = platform.run(
-                        _explain(platform, organization, days, wanted, use_rollups=use_rollups)
+                        _explain(platform, organization, days, measures, use_rollups=use_rollups)
                     )
                     _assert_index_only(platform, plan)
 
@@ -99,7 +94,7 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
     reader = platform.figures if use_rollups else platform.raw_figures
     organization = platform.add_organization()
     assistant = platform.add_assistant(organization)
-    wanted = Wanted(*[frozenset(Measure)] * 3)
+    measures = GroupMeasures(*[frozenset(Measure)] * 3)
 
     async def write() -> None:
         for number in range(150):
@@ -115,7 +110,7 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
         answers = []
         while not writing.done():
             scope = Scope(organization, since=NOW - timedelta(days=90))
-            answers.append(await reader.read(scope, wanted, assistant_limit=1))
+            answers.append(await reader.read(scope, measures, assistant_limit=1))
         await writing
         return answers
 
@@ -125,9 +120,9 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
     for answer in answers:
         assert answer.from_rollups is use_rollups
         totals, *rest = answer.rows
-        for section in (Section.DAYS, Section.ASSISTANTS):
+        for group in (Group.DAYS, Group.ASSISTANTS):
             for measure in Measure:
-                parts = sum(getattr(row, measure) for row in rest if row.section == section)
+                parts = sum(getattr(row, measure) for row in rest if row.group == group)
                 assert parts == getattr(totals, measure)
 
 
@@ -150,7 +145,7 @@ async def _analyze(platform: Platform) -> None:
 
 
 async def _explain(
-    platform: Platform, organization: int, days: int, wanted: Wanted, *, use_rollups: bool
+    platform: Platform, organization: int, days: int, measures: GroupMeasures, *, use_rollups: bool
 ) -> list[dict[str, Any]]:
     """The nodes of the plan that read calls or their rollups."""
     values = {
@@ -159,7 +154,7 @@ async def _explain(
         "assistant_limit": 10,
     }
     compiled = (
-        figures_statement(wanted, use_rollups=use_rollups)
+        figures_statement(measures, use_rollups=use_rollups)
         .params(values)
         .compile(dialect=platform.reader.dialect, compile_kwargs={"literal_binds": True})
     )

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from call_analytics.db.errors import OperatorError
+from call_analytics.db.figures.groups import Figures, GroupMeasures, Scope
 from call_analytics.db.figures.measures import Measure
-from call_analytics.db.figures.statement import Figures, Scope, Wanted
 from call_analytics.db.rollups.state import RollupState, rollup_condition, rollup_status
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
 from tests.platform import NOW, Platform
@@ -352,7 +352,9 @@ def _read(platform: Platform, organization: int | None = None, *, raw: bool = Fa
     scope = Scope(
         organization or platform.assistants[0]["organization_id"], since=NOW - timedelta(days=7)
     )
-    figures = platform.run(reader.read(scope, Wanted(*[frozenset(Measure)] * 3), assistant_limit=5))
+    figures = platform.run(
+        reader.read(scope, GroupMeasures(*[frozenset(Measure)] * 3), assistant_limit=5)
+    )
     assert isinstance(figures, Figures)
     return figures
 

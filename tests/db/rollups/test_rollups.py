@@ -24,8 +24,8 @@ from sqlalchemy import delete, insert, select, text, update
 from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import connect, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
+from call_analytics.db.figures.groups import Figures, Group, GroupMeasures, Scope
 from call_analytics.db.figures.measures import Measure
-from call_analytics.db.figures.statement import Figures, Scope, Section, Wanted
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.compaction import compact_rollups
 from call_analytics.db.rollups.layout import Difference
@@ -35,7 +35,7 @@ from tests.conftest import ServiceFactory
 from tests.platform import NOW, PERIOD_DAYS, Platform, call_row
 from tests.postgres import PostgresCluster
 
-EVERYTHING = Wanted(*[frozenset(Measure)] * 3)
+EVERYTHING = GroupMeasures(*[frozenset(Measure)] * 3)
 START = NOW.replace(tzinfo=None)
 
 NO_TIMES = {
@@ -696,12 +696,12 @@ def _assert_agreement(
     assert {
         row.day.isoformat(): {"total": row.calls, "completed": row.completed, "failed": row.failed}
         for row in rolled
-        if row.section == Section.DAYS
+        if row.group == Group.DAYS
     } == expected["daily_stats"]
     assert [
         (row.assistant_id, row.calls, row.duration)
         for row in rolled
-        if row.section == Section.ASSISTANTS
+        if row.group == Group.ASSISTANTS
     ] == [
         (stat["assistant_id"], stat["calls"], stat["duration"])
         for stat in expected["top_assistants"]
@@ -711,9 +711,9 @@ def _assert_agreement(
 
 def _assert_parts_agree(figures: Figures) -> None:
     rows = figures.rows
-    for section in (Section.DAYS, Section.ASSISTANTS):
+    for group in (Group.DAYS, Group.ASSISTANTS):
         for measure in Measure:
-            parts = sum(getattr(row, measure) for row in rows if row.section == section)
+            parts = sum(getattr(row, measure) for row in rows if row.group == group)
             assert parts == getattr(rows[0], measure)
 
 

@@ -9,18 +9,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from call_analytics.access.authenticate import Principal
-from call_analytics.access.rate_limits import RateLimits
-from call_analytics.db.figures.reader import FigureReader
-from call_analytics.resolvers.call_analytics import (
+from call_analytics.resolvers.analytics import Analytics
+from call_analytics.resolvers.report import AssistantRow, DayRow, Report
+from call_analytics.resolvers.selected_figures import (
     DAILY,
     EVERYTHING,
     PER_ASSISTANT,
     TOTALS,
-    Selection,
+    SelectedFigures,
 )
-from call_analytics.resolvers.call_analytics import call_analytics as answer
-from call_analytics.resolvers.report import AssistantStat, DailyStat, Report
 from call_analytics.resolvers.window import Period, Window, window_for
 from tests.oracle import Row
 from tests.platform import NOW, Platform, recorded_statements
@@ -56,25 +53,28 @@ def test_the_worked_example(platform: Platform) -> None:
         avg_duration=180,
         success_rate=50,
         daily_stats=(
-            DailyStat(datetime(2026, 3, 3).date(), 1, 1, 0),
-            DailyStat(datetime(2026, 3, 5).date(), 1, 1, 0),
-            DailyStat(datetime(2026, 3, 6).date(), 2, 1, 1),
-            DailyStat(datetime(2026, 3, 10).date(), 2, 0, 0),
+            DayRow(datetime(2026, 3, 3).date(), 1, 1, 0),
+            DayRow(datetime(2026, 3, 5).date(), 1, 1, 0),
+            DayRow(datetime(2026, 3, 6).date(), 2, 1, 1),
+            DayRow(datetime(2026, 3, 10).date(), 2, 0, 0),
         ),
         top_assistants=(
-            AssistantStat(support, "Support Bot", 3, 320),
-            AssistantStat(sales, "Sales Rep", 3, 60),
+            AssistantRow(support, "Support Bot", 3, 320),
+            AssistantRow(sales, "Sales Rep", 3, 60),
         ),
     )
 
 
 def test_an_answer_tells_its_sources(platform: Platform) -> None:
     organization = platform.add_organization()
-    for reader, sources in (
-        (platform.figures, ("calls", "rollups")),
-        (platform.raw_figures, ("calls",)),
-    ):
-        report = _answer(platform, organization, Period.LAST_7_DAYS, EVERYTHING, reader)
+    for may_use_rollups, sources in ((True, ("calls", "rollups")), (False, ("calls",))):
+        report = _answer(
+            platform,
+            organization,
+            Period.LAST_7_DAYS,
+            EVERYTHING,
+            may_use_rollups=may_use_rollups,
+        )
         assert report.sources == sources
 
 
@@ -153,8 +153,8 @@ def test_another_organization_s_rows_change_nothing(platform: Platform, calls: l
 
 @given(
     calls=_calls,
-    selection=st.builds(
-        Selection,
+    selected=st.builds(
+        SelectedFigures,
         totals=st.frozensets(st.sampled_from(sorted(TOTALS))),
         daily=st.none() | st.frozensets(st.sampled_from(sorted(DAILY))),
         per_assistant=st.none() | st.frozensets(st.sampled_from(sorted(PER_ASSISTANT))),
@@ -163,32 +163,33 @@ def test_another_organization_s_rows_change_nothing(platform: Platform, calls: l
 )
 @hypothesis_settings(max_examples=60)
 def test_asking_for_fewer_figures_changes_no_value(
-    platform: Platform, calls: list[Any], selection: Selection
+    platform: Platform, calls: list[Any], selected: SelectedFigures
 ) -> None:
     organization, _ = _fill(platform, calls)
-    everything = platform.expected(organization, "30d", limit=selection.assistant_limit)
+    everything = platform.expected(organization, "30d", limit=selected.assistant_limit)
 
-    report = _report(platform, organization, Period.LAST_30_DAYS, selection)
+    report = _report(platform, organization, Period.LAST_30_DAYS, selected)
+    analytics = Analytics(platform.reader)
+    asked = (organization, Period.LAST_30_DAYS, selected)
+    platform.run(analytics.report(*asked, now=NOW))  # the first one looks for rollups
     with recorded_statements() as statements:
-        _answer(platform, organization, Period.LAST_30_DAYS, selection, platform.figures)
+        platform.run(analytics.report(*asked, now=NOW))
 
-    assert {figure: getattr(report, figure) for figure in selection.totals} == {
-        figure: everything[figure] for figure in selection.totals
+    assert {figure: getattr(report, figure) for figure in selected.totals} == {
+        figure: everything[figure] for figure in selected.totals
     }
-    assert [_chosen(day._asdict(), selection.daily or ()) for day in report.daily_stats] == [
-        _chosen(day, selection.daily or ())
+    assert [_chosen(day._asdict(), selected.daily or ()) for day in report.daily_stats] == [
+        _chosen(day, selected.daily or ())
         for day in everything["daily_stats"].values()
-        if selection.daily is not None
+        if selected.daily is not None
     ]
-    per_assistant = ("assistant_id", "assistant_name", *(selection.per_assistant or ()))
+    per_assistant = ("assistant_id", "assistant_name", *(selected.per_assistant or ()))
     assert [_chosen(stat._asdict(), per_assistant) for stat in report.top_assistants] == [
         _chosen(stat, per_assistant)
         for stat in everything["top_assistants"]
-        if selection.per_assistant is not None
+        if selected.per_assistant is not None
     ]
-    is_asked = (
-        selection.totals or selection.daily is not None or selection.per_assistant is not None
-    )
+    is_asked = selected.totals or selected.daily is not None or selected.per_assistant is not None
     assert len(statements) == (1 if is_asked else 0)
 
 
@@ -205,7 +206,7 @@ def test_days_and_assistants_add_up_to_the_totals(platform: Platform, calls: lis
         ("failed", report.failed_calls),
     ):
         assert sum(getattr(day, figure) for day in report.daily_stats) == total
-    everyone = Selection(per_assistant=frozenset({"calls"}), assistant_limit=100)
+    everyone = SelectedFigures(per_assistant=frozenset({"calls"}), assistant_limit=100)
     report = _report(platform, organization, Period.LAST_90_DAYS, everyone)
     assert sum(stat.calls or 0 for stat in report.top_assistants) == sum(
         day.total or 0 for day in _report(platform, organization, Period.LAST_90_DAYS).daily_stats
@@ -240,12 +241,12 @@ def _fill(platform: Platform, calls: list[Any]) -> tuple[int, int]:
 
 
 def _report(
-    platform: Platform, organization: int, period: Period, selection: Selection = EVERYTHING
+    platform: Platform, organization: int, period: Period, selected: SelectedFigures = EVERYTHING
 ) -> Report:
     """The report from rollups, which must be the one from calls in all but its sources."""
     from_rollups, from_calls = (
-        _answer(platform, organization, period, selection, reader)
-        for reader in (platform.figures, platform.raw_figures)
+        _answer(platform, organization, period, selected, may_use_rollups=may_use_rollups)
+        for may_use_rollups in (True, False)
     )
     assert from_calls == replace(from_rollups, sources=from_calls.sources)
     return replace(from_rollups, sources=())
@@ -255,11 +256,12 @@ def _answer(
     platform: Platform,
     organization: int,
     period: Period,
-    selection: Selection,
-    reader: FigureReader,
+    selected: SelectedFigures,
+    *,
+    may_use_rollups: bool,
 ) -> Report:
-    principal = Principal(0, organization, RateLimits())
-    report = platform.run(answer(principal, period, selection, now=NOW, reader=reader))
+    analytics = Analytics(platform.reader, may_use_rollups=may_use_rollups)
+    report = platform.run(analytics.report(organization, period, selected, now=NOW))
     assert isinstance(report, Report)
     return report
 

@@ -1,0 +1,38 @@
+"""The errors of a request that may not be answered; ``db.errors`` draws the whole tree."""
+
+from typing import NamedTuple
+
+from call_analytics.db.errors import ExpectedError
+
+
+class Allowance(NamedTuple):
+    """What is left of the rate limit that is nearest to its end."""
+
+    limit: int
+    """Requests in the whole window."""
+    window_seconds: int
+    remaining: int
+    reset_seconds: int
+    """Until all of it is there again."""
+
+
+class Unauthenticated(ExpectedError):  # noqa: N818 - a state of the request
+    """No valid API key came with the request; the message does not say which reason it was."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self) -> None:
+        super().__init__("A valid API key is required: send it as 'Authorization: Bearer KEY'.")
+
+
+class RateLimited(ExpectedError):  # noqa: N818 - a state of the client
+    """More was asked for than a rate limit allows; the message says when to ask again."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        super().__init__(
+            f"More than {allowance.limit} requests in {allowance.window_seconds} seconds: "
+            f"ask again in {allowance.reset_seconds} seconds."
+        )
