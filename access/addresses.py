@@ -16,7 +16,7 @@ def networks_of(address: str) -> tuple[str, ...]:
     """What an address counts as: itself, or of IPv6 its /64 and then its /48.
 
     An address counts as the same however it is written. All that is no address counts as one, so
-    that nobody is counted anew with each invention.
+    that an invented address does not start a new count.
     """
     text = _PADDING.sub("", address.partition("%")[0].strip())
     try:

@@ -88,7 +88,7 @@ return counts
 class RedisCounters:
     """Counters in a Redis, which several processes share, behind a circuit breaker.
 
-    Once a count has failed, or took longer than ``answer_seconds``, nobody waits for Redis any
+    Once a count has failed, or took longer than ``answer_seconds``, no request waits for Redis any
     more: it is tried beside the requests, every ``probe_seconds``, until it counts again.
     """
 
@@ -114,7 +114,10 @@ class RedisCounters:
             return await self._count(quotas, cost)
         except self._failures as error:
             if self._probing is None:
-                logger.warning("each process counts rate limits alone: %s", type(error).__name__)
+                logger.warning(
+                    "Redis does not answer; each process counts rate limits for itself: %s",
+                    type(error).__name__,
+                )
                 self._probing = asyncio.create_task(self._probe())
             return None
 

@@ -38,7 +38,7 @@ class RateLimits(NamedTuple):
 
 
 class RateLimiter:
-    """Counts what is asked for, in a shared Redis or else in this process alone."""
+    """Counts requests, in a shared Redis or else in this process."""
 
     def __init__(self, shared: RedisCounters | None = None) -> None:
         self._shared = shared
@@ -47,7 +47,7 @@ class RateLimiter:
     async def spend(self, quotas: Sequence[Quota], cost: int = 1) -> Allowance | None:
         """Take a request's cost from each quota; returns what is left, None without a quota.
 
-        While the shared counters cannot be reached, this process counts alone.
+        While the shared counters cannot be reached, this process counts for itself.
 
         Raises:
             RateLimited: where that is more than is left.

@@ -1,7 +1,8 @@
 """The sender of a request: who it is, and whose rate limit pays for the request.
 
 A request is charged when it comes, before anything of it is read and before the database is asked
-for its key. So nobody can make the service work by asking too often, or by asking for nonsense.
+for its key. So a client that asks too often, or asks for nonsense, costs the
+service almost nothing.
 """
 
 from call_analytics.access.addresses import networks_of
@@ -47,7 +48,7 @@ class AccessControl:
         self._addresses = RateLimiter(self._shared)
 
     async def close(self) -> None:
-        """Close the connections to Redis. Whoever opened the database closes it."""
+        """Close the connections to Redis. The database is closed by the code that opened it."""
         if self._shared is not None:
             await self._shared.close()
 

@@ -7,7 +7,7 @@ command, so the command is imported only where it runs.
 
 
 def main() -> None:
-    """Run the command; a mistake of its user is told in one line."""
+    """Run the command; a mistake of its user ends it with one line."""
     from call_analytics.cli.app import run  # noqa: PLC0415
 
     run()

@@ -1,4 +1,4 @@
-"""The command as a whole: its nouns, and how a mistake is told."""
+"""The command as a whole: its nouns, and how a mistake is reported."""
 
 import sys
 from io import TextIOWrapper
@@ -32,7 +32,7 @@ app.command()(schema)
 
 
 def run() -> None:
-    """Run the command; a mistake of its user is told in one line."""
+    """Run the command; a mistake of its user ends it with one line."""
     if isinstance(sys.stdout, TextIOWrapper):  # a name may have what the terminal's code has not
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -26,7 +26,7 @@ def upgrade_database() -> None:
 
 @database_commands.command("check")
 def check() -> None:
-    """Tell what the database is, what is missing or slow in it, and what to do about it."""
+    """Show what the database is, what is missing or slow in it, and what to do about it."""
     state, findings = with_database(load_settings(), check_database, read_only=True)
     typer.echo(f"The database is {state.value}.")
     for finding in findings:

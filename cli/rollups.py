@@ -21,7 +21,7 @@ rollup_commands = typer.Typer(help="Rollups, which keep answers fast.", no_args_
 
 @rollup_commands.command("enable")
 def enable() -> None:
-    """Create and fill rollups, in a database that may go on being written meanwhile."""
+    """Create and fill rollups, while the database may go on being written."""
 
     async def run(database: Database) -> None:
         with progress_bar(BarColumn(), MofNCompleteColumn()) as bar:
@@ -47,7 +47,7 @@ def disable() -> None:
 
 @rollup_commands.command("status")
 def status() -> None:
-    """Tell whether there are rollups, and how many rows."""
+    """Show whether there are rollups, and how many rows."""
     found = with_database(load_settings(), rollup_status)
     typer.echo(
         f"Rollups are {found.state.value}: {found.rows:,} rows, {found.waiting:,} to be merged."

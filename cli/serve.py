@@ -15,7 +15,7 @@ from call_analytics.db.errors import DatabaseUnavailable
 from call_analytics.settings import Settings, load_settings
 from call_analytics.telemetry.logs import configure_logging
 
-WORKER_PATIENCE_SECONDS = 120
+WORKER_START_SECONDS = 120
 """How long a worker may take to start, or not answer, before it is killed and replaced."""
 
 
@@ -30,7 +30,7 @@ def serve(
     try:
         state = with_database(settings, prepare_to_serve)
     except DatabaseUnavailable as error:
-        logging.warning("%s; serving all the same, until it does", error)
+        logging.warning("%s; serving until it does: requests get a 503", error)
     else:
         logging.info("the database is %s", state.value)
     run_server(settings, host=host, port=port, workers=workers)
@@ -43,7 +43,7 @@ def run_server(
     port: int | None = None,
     workers: int | None = None,
 ) -> None:
-    """Serve until told to stop; with several workers, each is a process of its own."""
+    """Serve until a signal ends it; with several workers, each is a process of its own."""
     # Slow to import, and of no use to the other commands.
     import uvicorn  # noqa: PLC0415
 
@@ -52,9 +52,9 @@ def run_server(
     from call_analytics.web.http_protocol import http_protocol  # noqa: PLC0415
     from call_analytics.web.limits import ConnectionLimits  # noqa: PLC0415
 
-    create_app(settings)  # a setting that makes no sense is told here, not by each process
+    create_app(settings)  # a wrong setting stops the command here, once, and not in each process
     workers = workers or settings.workers
-    if workers > 1:  # they keep their numbers where whichever is asked finds all of them
+    if workers > 1:  # the process that is asked for /metrics adds up the numbers of all
         directory = tempfile.mkdtemp(prefix="call-analytics-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         os.environ[DIRECTORY_VARIABLE] = directory
@@ -71,5 +71,5 @@ def run_server(
         proxy_headers=False,
         server_header=False,
         # On a busy machine a worker takes long to start; one that hangs is noticed later.
-        timeout_worker_healthcheck=WORKER_PATIENCE_SECONDS,
+        timeout_worker_healthcheck=WORKER_START_SECONDS,
     )

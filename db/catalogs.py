@@ -1,4 +1,4 @@
-"""What each database tells of the tables that are there: the third part of the dialect seam."""
+"""The catalogs: which tables and columns a database has. Part of the dialect seam."""
 
 from typing import NamedTuple, Protocol
 

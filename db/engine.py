@@ -57,7 +57,7 @@ class Database(AsyncEngine):
             observe(self, observer)
 
     def shortage(self) -> ConnectionsInUse:
-        """What to tell who waited for a connection in vain."""
+        """The error of a request that waited for a connection in vain."""
         return ConnectionsInUse(self._pool_size)
 
     @asynccontextmanager
@@ -135,7 +135,7 @@ def create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=None,  # whoever comes to the pool has a place in it
+        pool_timeout=None,  # a queue before the pool lets only as many in as it has connections
         pool_pre_ping=True,
         hide_parameters=True,  # hashes and phone numbers belong in no log
         **backend.engine_options(

@@ -1,6 +1,6 @@
 """The errors of the service.
 
-What commands and the log are told of a database::
+Errors of a database, for commands and the log::
 
     DatabaseError
     ├── DatabaseUnavailable   it did not answer: down, unreachable, too slow, or unreadable
@@ -8,7 +8,7 @@ What commands and the log are told of a database::
     ├── ConnectionsInUse      it was not asked: all of the service's connections were in use
     └── OperatorError         a command cannot be carried out; the message says what to do
 
-What clients are told, with a code and a message that is safe to show to anyone::
+Errors that clients get, with a code and a message that is safe to show to anyone::
 
     ExpectedError
     ├── Unavailable       UNAVAILABLE       the database cannot answer now, or not in time
@@ -17,8 +17,8 @@ What clients are told, with a code and a message that is safe to show to anyone:
     ├── RateLimited       RATE_LIMITED      the key or the address has asked too often (``access``)
     └── BadInput          BAD_USER_INPUT    an argument is outside its range (``resolvers``)
 
-Their base is here because ``access`` and ``resolvers`` do not know each other. Every other
-exception is a fault of ours: clients are told an id, under which the log has it.
+Their base is here because ``access`` and ``resolvers`` do not import each other. Every other
+exception is a fault of ours: clients get an id, under which the log has it.
 """
 
 import logging
@@ -55,7 +55,7 @@ class OperatorError(DatabaseError):
 
 
 class ExpectedError(Exception):
-    """An error that clients are told; its message is safe to show to anyone."""
+    """An error that clients get; its message is safe to show to anyone."""
 
     code: str
 
@@ -70,7 +70,7 @@ class Unavailable(ExpectedError):  # noqa: N818 - a state of the service
 
 
 class Overloaded(ExpectedError):  # noqa: N818 - a state of the service
-    """So many requests are running that one more would only make all of them slower."""
+    """Too many requests are running, or waiting for a database connection."""
 
     code = "OVERLOADED"
 
@@ -80,7 +80,7 @@ class Overloaded(ExpectedError):  # noqa: N818 - a state of the service
 
 @contextmanager
 def expected_errors() -> Iterator[None]:
-    """Log a failure of the database, and raise what clients are told instead.
+    """Log a failure of the database, and raise the error that clients get instead.
 
     Raises:
         Unavailable: in place of ``DatabaseUnavailable``.

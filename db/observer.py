@@ -1,4 +1,4 @@
-"""What an engine tells about its work, for telemetry."""
+"""What an engine reports of its work, for telemetry."""
 
 from time import perf_counter
 from typing import Any, Protocol

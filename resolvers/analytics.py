@@ -32,7 +32,7 @@ class Analytics:
         self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
 
     def shortage(self) -> str:
-        """What the log is told when requests wait too long for a database connection."""
+        """The reason that the log gives when requests wait too long for a database connection."""
         return str(self._database.shortage())
 
     async def report(

@@ -36,7 +36,7 @@ class Weight:
     depth: int = 0
     """Levels; a fragment is one."""
     fields: int = 0
-    """Fields at all levels; and so are the others counted."""
+    """Fields at all levels; ``repeated``, ``aliases`` and ``directives`` count all levels too."""
     repeated: int = 0
     """Fields whose response name another field at the same place has."""
     aliases: int = 0
@@ -57,7 +57,7 @@ class Weight:
 def weigh(document: DocumentNode, limits: DocumentLimits) -> int:
     """Check a document against the limits; returns how many requests it counts as.
 
-    Each root field is one, for each may run a statement. The schema is ten: telling it is most of
+    Each root field is one, for each may run a statement. The schema is ten: sending it is most of
     what a stranger can have the service do.
 
     A fragment that spreads itself counts once: validation refuses it.
@@ -126,7 +126,7 @@ class _Scale:
                 aliases = below.aliases + (selection.alias is not None)
                 if selection.name.value in ("__schema", "__type"):
                     self._is_introspection = True
-                    if aliases:  # they would have the same told over and over
+                    if aliases:  # each would repeat a long answer
                         raise LimitExceeded(f"No aliases at or below {selection.name.value}.")
                 return replace(below, names=(name,), fields=below.fields + 1, aliases=aliases)
         raise AssertionError(selection)

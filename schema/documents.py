@@ -61,7 +61,7 @@ class InvalidDocument(Exception):  # noqa: N818 - a state of the document
     def __init__(self, code: str, errors: list[GraphQLError]) -> None:
         super().__init__(code)
         self.code = code
-        """Tells errors of syntax from errors of meaning."""
+        """``GRAPHQL_PARSE_FAILED`` for a syntax error, ``GRAPHQL_VALIDATION_FAILED`` for others."""
         self.errors = errors
 
 
@@ -70,7 +70,7 @@ def document_preparer(
 ) -> Prepare:
     """A ``Prepare`` for a schema, which remembers the valid documents that were used last.
 
-    A private schema is not told: neither by introspection nor by suggestions in errors.
+    Neither introspection nor suggestions in errors show a private schema.
     """
     rules = [*specified_rules, *([NoSchemaIntrospectionCustomRule] if is_private else [])]
 

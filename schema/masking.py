@@ -33,7 +33,7 @@ def _presented(error: GraphQLError, code: str, *, is_private: bool) -> dict[str,
     elif cause is None or isinstance(cause, GraphQLError):
         shown["extensions"] = {"code": code}
         if is_private:
-            # Not every rule of graphql-core heeds its option hide_suggestions.
+            # Some rules of graphql-core ignore its option hide_suggestions.
             shown["message"] = error.message.partition(" Did you mean")[0]
     else:
         error_id = log_fault(cause)
@@ -43,7 +43,7 @@ def _presented(error: GraphQLError, code: str, *, is_private: bool) -> dict[str,
 
 
 def log_fault(fault: BaseException) -> str:
-    """Log a fault of ours, and return the id by which it can be found.
+    """Log a fault of ours; returns the id under which the log has it.
 
     The log gets its type and place: messages and tracebacks may hold SQL, paths and secrets.
     """

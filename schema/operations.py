@@ -49,7 +49,8 @@ class Answer:
 class Operations:
     """Runs the operations of one schema.
 
-    A private schema is told to nobody. Where there are trusted documents, no others run.
+    No introspection shows a private schema, and no error suggests its names. Where there
+    are trusted documents, no others run.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ class RequestRecord:
 
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     endpoint: str = "other"
-    """Which door: graphql, rest, or another."""
+    """The endpoint: graphql, rest, or another."""
     operation: str | None = None
     """Name of the GraphQL operation that ran."""
     organization_id: int | None = None

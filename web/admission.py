@@ -18,7 +18,7 @@ logger = logging.getLogger("call_analytics")
 
 
 class Admission:
-    """Admits requests to one process, and tells clients in headers what they may expect.
+    """Admits requests to one process, and writes the headers of their answers.
 
     ``retry_after_seconds`` is the ``Retry-After`` of a 503. ``max_age_seconds`` is how long a
     client may keep an answer; 0 is not at all.

@@ -28,7 +28,7 @@ class Connections:
     """At most so many in all, and so many of an address; None is any number.
 
     When there are as many as may be, a new one takes the place of the one that has kept the
-    server waiting longest, so that whoever does nothing but hold connections keeps nobody out.
+    server waiting longest, so that a client that only holds connections keeps no other out.
     Proxies bring the connections of many clients: of those that are trusted (addresses and
     networks, with commas between, or ``*``), any number may come.
     """

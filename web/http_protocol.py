@@ -77,7 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._reading_timer: asyncio.TimerHandle | None = None
         self._writing_timer: asyncio.TimerHandle | None = None
 
-    # What the transport tells
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -120,7 +120,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._writing_timer = None
         self._connections.note(self, is_waiting=not self._is_busy)
 
-    # What the parser tells
+    # Called by the parser
 
     def on_message_begin(self) -> None:
         """The first byte of a request has come."""
@@ -129,7 +129,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._framing_bytes = self._rest_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header field has come, or a trailer field, which nobody wants."""
+        """A header field has come, or a trailer field, which is ignored."""
         if self._stage is not Stage.HEAD:
             return
         super().on_header(name, value)
@@ -165,7 +165,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._stage = Stage.NOTHING
 
-    # What uvicorn tells
+    # Called by uvicorn
 
     def on_response_complete(self) -> None:
         """A request is answered."""
@@ -181,7 +181,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_busy:
             self._refusal = self._refusal or msg
         elif self._stage is Stage.BODY and self.cycle.response_started:
-            self.transport.close()  # nobody expects another answer
+            self.transport.close()  # the client expects no other answer
         else:
             super().send_400_response(msg)
 

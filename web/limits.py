@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
-    """The limits of one request; ``schema.types.Limits`` tells clients what each means."""
+    """The limits of one request; ``schema.types.Limits`` describes each for clients."""
 
     max_body_bytes: int
     max_concurrent_requests: int
@@ -16,7 +16,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """The limits of the TCP connections of one server process; README tells what each means."""
+    """The limits of the TCP connections of one server process; ``Settings`` describes each."""
 
     max_connections: int
     max_connections_per_address: int

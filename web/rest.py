@@ -91,7 +91,7 @@ class RestEndpoint:
 
 
 async def without_slash(request: Request[State]) -> Response:
-    """Redirect from the path with a slash at its end, whoever asks.
+    """Redirect from the path with a slash at its end, with a key or without.
 
     The address that it leads to has no host, because a client may send any ``Host``.
     """

@@ -1,9 +1,9 @@
 """One answer for all who ask the same at the same moment.
 
 A dashboard on many screens asks the same question many times at once. Those questions share one
-answer, and share it without anybody seeing less than if it had asked alone: a read is joined only
-until it begins, so every answer has a snapshot taken after its question came. A read for which
-nobody waits any more is cancelled, and gives its connection back.
+answer, and each sees what it would have seen if it had asked alone: a read is joined only until it
+begins, so every answer has a snapshot taken after its question came. A read for which
+no request waits any more is cancelled, and gives its connection back.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class SharedReads(Generic[Key, Result]):
             del self._running[key]
 
     def _abandon(self, key: Key, abandoned: _Read[Result]) -> None:
-        if self._waiting.get(key) is abandoned:  # whoever comes now must not join it
+        if self._waiting.get(key) is abandoned:  # a request that comes now must not join it
             del self._waiting[key]
         abandoned.task.cancel()
         abandoned.task.add_done_callback(_log_unheard_fault)

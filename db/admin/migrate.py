@@ -39,7 +39,7 @@ class DatabaseState(Enum):
 
 
 async def database_state(connection: AsyncConnection) -> DatabaseState:
-    """Tell what a database is, by its tables."""
+    """What a database is, judged by its tables."""
     return await connection.run_sync(_state)
 
 

@@ -53,9 +53,9 @@ class FigureReader:
     """Reads the figures of one database.
 
     It remembers whether rollups were ready when it last looked. Nothing that is remembered can
-    make an answer wrong: the statement that reads rollups tells, in its own snapshot, whether they
-    are ready, and where they are not, or have gone, the calls are read instead. A reader that may
-    not use rollups always reads the calls.
+    make an answer wrong: the statement that reads rollups returns, from its own snapshot, whether
+    they are ready, and where they are not, or have gone, the calls are read instead. A reader that
+    may not use rollups always reads the calls.
     """
 
     def __init__(self, database: Database, *, may_use_rollups: bool = True) -> None:

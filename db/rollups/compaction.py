@@ -51,13 +51,13 @@ async def compact_regularly(database: Database, *, seconds: float) -> None:
     """Compact every so often until cancelled; a failure is logged, and tried again."""
     if TRIGGERS[database.dialect.name].compaction is None:
         return
-    told = ""
+    logged = ""
     while True:
         await asyncio.sleep(seconds)
         try:
             await compact_rollups(database)
-            told = ""
+            logged = ""
         except DatabaseError as error:
-            if str(error) != told:  # once, for it may last
-                told = str(error)
+            if str(error) != logged:  # once, for it may last
+                logged = str(error)
                 logger.warning("rollups are not compacted: %s", error)

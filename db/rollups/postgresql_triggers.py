@@ -1,8 +1,8 @@
 """Rollups on PostgreSQL.
 
-The functions of the triggers act for whoever turned rollups on, so that writers of ``calls`` need
-no privilege on them. So everything in them is named with its schema, nothing is found through a
-search path, nobody else may execute them, and they refuse every table but ``calls`` itself.
+The functions of the triggers act for the role that turned rollups on, so that writers of ``calls``
+need no privilege on them. So everything in them is named with its schema, nothing is found through a
+search path, no other role may execute them, and they refuse every table but ``calls`` itself.
 
 A function does not make a write fail. Where it cannot do its work it notes why, and the write goes
 on: rollups with such a note are not read. A note is a row of its own, so that no writer waits for
@@ -76,13 +76,13 @@ END $$
 """
 
 _COMPACTION = f"""
-WITH alone AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(hashtext('call_rollups compact')) AS is_alone
+WITH merge_lock AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('call_rollups compact')) AS is_held
 ), waiting AS (
     SELECT DISTINCT assistant_id, grain, bucket
     FROM (
         SELECT assistant_id, grain, bucket FROM call_rollups
-        WHERE NOT is_merged AND (SELECT is_alone FROM alone) LIMIT :rows
+        WHERE NOT is_merged AND (SELECT is_held FROM merge_lock) LIMIT :rows
     ) AS first_rows
 ), gone AS (
     DELETE FROM call_rollups AS old USING waiting
@@ -103,9 +103,9 @@ SELECT count(*) FROM gone
 _INSERTED = f"SELECT 1::bigint AS sign, {WATCHED} FROM new_rows"
 _DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
 
-# The table is told by what no snapshot hides: by its id, for its name may change, and by its name,
-# for a restored copy has another id. OTHERS is not a cancelled query, which ends as it should. One
-# note is enough: it goes when the triggers do, and so after all transactions that have seen it.
+# The table is recognised by what every snapshot shows: by its id, for its name may change, and by
+# its name, for a restored copy has another id. OTHERS is not a cancelled query, which ends as it
+# should. One note is enough: it goes when the triggers do, and so after all transactions that have seen it.
 _FUNCTION = """
 CREATE FUNCTION {schema}.call_rollups_{event}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
@@ -141,13 +141,13 @@ $$
 
 
 class PostgreSQLTriggers:
-    """There are many writers at a time, so each appends rows of its own and waits for nobody."""
+    """There are many writers at a time, so each appends its own rows and waits for no other."""
 
     tables: Sequence[str] = ("call_rollups", "call_rollups_state", "call_rollups_failures")
     readiness = _READINESS
     diagnosis = _DIAGNOSIS
-    patience: str | None = "SET LOCAL lock_timeout = '250ms'"
-    exclusion: str | None = (
+    lock_timeout: str | None = "SET LOCAL lock_timeout = '250ms'"
+    fill_lock: str | None = (
         "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
         "set_config('idle_in_transaction_session_timeout', '0', true)"
     )

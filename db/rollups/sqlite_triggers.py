@@ -33,8 +33,8 @@ class SQLiteTriggers:
         NULL
     FROM call_rollups_state
     """
-    patience: str | None = None
-    exclusion: str | None = None
+    lock_timeout: str | None = None
+    fill_lock: str | None = None
     permission: str | None = None
     compaction: str | None = None
     waiting: str | None = None

@@ -28,8 +28,8 @@ class Triggers(Protocol):
     statement that reads them, and so seen in the same snapshot."""
 
     diagnosis: str
-    """The statement that tells a ``RollupState`` by its name, and why, where that is known. It has
-    no row where the state has been deleted."""
+    """The statement whose row is the name of a ``RollupState``, and the reason where it is known. It
+    has no row where the state has been deleted."""
 
     def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
         """The statements that create them, empty and not ready, where ``calls`` is."""
@@ -43,20 +43,20 @@ class Triggers(Protocol):
         """The statement that adds rows to the rollups."""
         ...
 
-    patience: str | None
-    """The statement after which the transaction does not queue for a lock that writers hold: who
-    queues makes every later writer wait behind."""
+    lock_timeout: str | None
+    """The statement that makes the transaction give up soon where it must wait for a lock: a
+    waiting ALTER blocks every writer that comes after it."""
 
-    exclusion: str | None
-    """The statement that tells whether, until the end of its transaction, this process alone may
-    fill or repair; that may be long."""
+    fill_lock: str | None
+    """The statement that takes the lock of the one process that may fill or repair, until the end
+    of its transaction; its value is false where another process has the lock."""
 
     permission: str | None
-    """The statement that tells whether this role may compact; None where there is no question."""
+    """The statement whose value is whether this role may compact; None where every role may."""
 
     compaction: str | None
-    """The statement that merges the keys of the first ``:rows`` rows that wait for it, and tells
-    how many rows it merged; None where keys never have more than one row."""
+    """The statement that merges the keys of the first ``:rows`` rows that wait for it. Its value
+    is how many rows it merged; None where keys never have more than one row."""
 
     waiting: str | None
     """The statement that counts the rows that wait; None where none ever does."""

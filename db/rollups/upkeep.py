@@ -27,23 +27,24 @@ LOCK_PAUSE_SECONDS = 0.25
 
 
 async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:
-    """Create the rollups of a database that goes on being written, fill them, have them read.
+    """Create the rollups of a database that goes on being written, and fill them.
 
     Creating the triggers waits, in short attempts, until no transaction is writing calls; so all
     that is written later is seen by a trigger, and all that was written before is seen by every
     snapshot that is taken afterwards. Filling then appends what is missing, assistant by
     assistant. Cut short at any point, it goes on where it was when it is called again.
 
-    ``on_progress`` hears how many of how many assistants are done.
+    ``on_progress`` gets the number of assistants that are done, and of all assistants.
 
     Raises:
         OperatorError: where the tables are not there, or are such that triggers would not see
-            every write; where somebody else is at it, or a write failed meanwhile.
+            every write; where another process is changing them, or a write failed while they were
+            filled.
         DatabaseUnavailable: where the database does not let it happen.
     """
     async with connect(database) as connection:
         await _require_fit(connection)
-    async with _alone(database):
+    async with _fill_lock(database):
         if await rollup_state(database) not in (RollupState.FILLING, RollupState.READY):
             await _without_queueing(database, create_rollups)
         await _append_differences(database, on_progress)
@@ -76,27 +77,27 @@ async def _require_ready(database: Database) -> None:
 
 async def disable_rollups(database: Database) -> None:
     """Remove every trace of the rollups; answers come from the calls again."""
-    async with _alone(database):
+    async with _fill_lock(database):
         await _without_queueing(database, remove_rollups)
 
 
 async def verify_rollups(
     database: Database, on_difference: Callable[[Difference], None], *, repair: bool
 ) -> None:
-    """Compare every bucket with its calls; ``on_difference`` hears of those that are not their sum.
+    """Compare every bucket with its calls; ``on_difference`` gets those that are not their sum.
 
     To ``repair`` is to append the difference.
 
     Raises:
         OperatorError: where there are no rollups, or their triggers did not see every write; or
-            somebody else is filling or repairing them.
+            another process is filling or repairing them.
     """
     condition = await rollup_condition(database)
     if condition.state is RollupState.OFF:
         raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
     if condition.finding is not None and condition.state in BROKEN:
         raise OperatorError(condition.finding.line)
-    async with _alone(database) if repair else nullcontext():
+    async with _fill_lock(database) if repair else nullcontext():
         await _verify(database, on_difference, repair=repair)
 
 
@@ -174,12 +175,12 @@ async def _append_difference(database: Database, assistant_id: int) -> None:
 
 async def _without_queueing(database: Database, change: Callable[[Connection], None]) -> None:
     """Make a change that needs a strong lock on ``calls``, without making its writers wait."""
-    patience = _triggers(database).patience
+    lock_timeout = _triggers(database).lock_timeout
     for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
             async with transaction(database) as connection:
-                if patience is not None:
-                    await connection.execute(text(patience))
+                if lock_timeout is not None:
+                    await connection.execute(text(lock_timeout))
                 await connection.run_sync(change)
                 return
         except DatabaseUnavailable as error:
@@ -193,14 +194,16 @@ async def _without_queueing(database: Database, change: Callable[[Connection], N
 
 
 @asynccontextmanager
-async def _alone(database: Database) -> AsyncIterator[None]:
-    """Keep others from filling or removing rollups meanwhile."""
-    exclusion = _triggers(database).exclusion
-    if exclusion is None:
+async def _fill_lock(database: Database) -> AsyncIterator[None]:
+    """Only one process at a time may fill, repair or remove rollups."""
+    statement = _triggers(database).fill_lock
+    if statement is None:
         yield
         return
     # A lock of the session would be left behind in one that a pooler has lent.
     async with transaction(database) as connection:
-        if not await connection.scalar(text(exclusion)):
-            raise OperatorError("rollups are being changed by somebody else; try again later")
+        if not await connection.scalar(text(statement)):
+            raise OperatorError(
+                "another process is changing the rollups; try again when it has ended"
+            )
         yield

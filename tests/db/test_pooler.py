@@ -270,7 +270,7 @@ def test_only_one_repairs_at_a_time(
                     break
                 await asyncio.sleep(0.1)
             await asyncio.sleep(0.5)
-            with pytest.raises(OperatorError, match="changed by somebody else"):
+            with pytest.raises(OperatorError, match="another process is changing"):
                 await verify_rollups(other, lambda _difference: None, repair=True)
         await repair
         for database in (one, other, blocker):
