@@ -1,8 +1,8 @@
 """Rollups on PostgreSQL.
 
 The functions of the triggers act for the role that turned rollups on, so that writers of ``calls``
-need no privilege on them. So everything in them is named with its schema, nothing is found through a
-search path, no other role may execute them, and they refuse every table but ``calls`` itself.
+need no privilege on them. So everything in them is named with its schema, nothing is found through
+a search path, no other role may execute them, and they refuse every table but ``calls`` itself.
 
 A function does not make a write fail. Where it cannot do its work it notes why, and the write goes
 on: rollups with such a note are not read. A note is a row of its own, so that no writer waits for
@@ -105,7 +105,8 @@ _DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
 
 # The table is recognised by what every snapshot shows: by its id, for its name may change, and by
 # its name, for a restored copy has another id. OTHERS is not a cancelled query, which ends as it
-# should. One note is enough: it goes when the triggers do, and so after all transactions that have seen it.
+# should. One note is enough: it goes when the triggers do, and so after all transactions that have
+# seen it.
 _FUNCTION = """
 CREATE FUNCTION {schema}.call_rollups_{event}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'

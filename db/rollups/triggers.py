@@ -28,7 +28,7 @@ class Triggers(Protocol):
     statement that reads them, and so seen in the same snapshot."""
 
     diagnosis: str
-    """The statement whose row is the name of a ``RollupState``, and the reason where it is known. It
+    """The statement whose row is the name of a ``RollupState``, and the reason where known. It
     has no row where the state has been deleted."""
 
     def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
