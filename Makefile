@@ -11,7 +11,7 @@ CLIENTS := tests/clients
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.package-lock.json
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install demo test test-hard check audit bench soak clean
+.PHONY: help install demo test quick test-hard check audit bench soak clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ demo: $(INSTALLED) $(BUNDLE) ## Fill a demo database, print a key, and serve
 # More processes than cores, for many tests wait for a server; and none idles while another is late.
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 4 --dist worksteal
+
+quick: install ## Run the tests that need neither a PostgreSQL nor a server, in under a minute
+	$(BIN)/pytest --numprocesses 4 --dist worksteal \
+		-m 'not (needs_postgresql or starts_server or generates_documents)'
 
 test-hard: install ## Run the tests again and again, with every core kept busy (over an hour)
 	$(BIN)/python -m tests.hard

@@ -1,7 +1,7 @@
-"""Every setting of the service, and the only place that reads the environment.
+"""Every setting of the service.
 
 A setting named ``port`` is read from ``CALL_ANALYTICS_PORT`` or from a line of that name in
-``.env``. The README's table lists the same settings; a test keeps the two equal.
+``.env``. The table of docs/operating.md lists the same settings; a test keeps the two equal.
 """
 
 from typing import Literal

@@ -31,8 +31,20 @@ hypothesis_settings.load_profile("default")
 
 IN_CI = os.environ.get("CI") == "true"
 
+POSTGRESQL = {"cluster", "own_cluster", "postgres_url", "attached_url"}
+"""The fixtures of which every test that needs a PostgreSQL uses one."""
+
 ServiceFactory = Callable[..., TestClient]
 Ask = Callable[..., dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a PostgreSQL, so that ``make quick`` can leave them out."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "postgresql" in map(str, parameters.values()) or POSTGRESQL & set(item.fixturenames):
+            item.add_marker("needs_postgresql")
 
 
 def missing(what: str) -> None:

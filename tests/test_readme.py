@@ -1,16 +1,36 @@
-"""The README's first query has the answer that is printed there."""
+"""README and docs: the first query's answer, the README's length, and links."""
 
 import json
 import re
 from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 
 from call_analytics.db.admin.demo import Demo, prepare_demo
 from call_analytics.db.engine import transaction
 from tests.platform import NOW, Platform
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+NAMED_FILE = re.compile(r"`((?:\w+/)+\w+\.\w+)`")
+
+
+def test_the_readme_takes_ten_minutes() -> None:
+    assert len(README.splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for place, heading in LINK.findall(page.read_text()):
+        target = page.parent / place if place else page
+        assert target.exists(), place
+        headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if heading else []
+        assert not heading or heading in {name.lower().replace(" ", "-") for name in headings}
+    for place in NAMED_FILE.findall(page.read_text()):
+        assert (ROOT / place).exists(), place
 
 
 def test_the_first_query_has_the_printed_answer(platform: Platform, client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""Settings: the environment's, checked at once, and the same as the README's table."""
+"""Settings: the environment's, checked at once, and the same as the table in docs."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from call_analytics.settings import PREFIX, Settings, SettingsError, load_settings
 
-README = Path(__file__).parents[1] / "README.md"
+OPERATING = Path(__file__).parents[1] / "docs" / "operating.md"
 ROW = re.compile(rf"^\| `{PREFIX}(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
 
@@ -17,9 +17,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
+def test_the_docs_list_every_setting_with_its_default() -> None:
     listed = {
-        name.lower(): (default, text) for name, default, text in ROW.findall(README.read_text())
+        name.lower(): (default, text) for name, default, text in ROW.findall(OPERATING.read_text())
     }
 
     assert listed == {
