@@ -1,8 +1,9 @@
-"""The dialect seam: all that SQLite and PostgreSQL do differently, and nothing else.
+"""The dialect seam: where statements and engines differ between SQLite and PostgreSQL.
 
-Statements elsewhere are written once. Where the two databases need different words, a statement
-uses an element of this module, which is compiled per dialect; where they need different deeds,
-``backend_of`` hands out the database's way of doing it.
+Statements elsewhere are written once. Where the two databases need different SQL, a statement uses
+an element of this module, which is compiled for each dialect; where they need different actions,
+``backend_of`` returns the database's ``Backend``. Triggers are in ``rollups/``, catalogs in
+``catalogs.py``.
 """
 
 from collections.abc import Sequence
@@ -29,56 +30,50 @@ BUSY_TIMEOUT_MS = 10_000
 POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42501", "0A000"}
 
 
-class utc_date(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+class _UTCBucket(FunctionElement[Any]):
+    """The UTC bucket in which a stored timestamp is; each subclass has its two SQL templates."""
+
+    inherit_cache = True
+    on_postgresql: str
+    on_sqlite: str
+    """Timestamps are ISO 8601 text there; cutting it is five times faster than ``date()``."""
+
+
+class utc_date(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     """The UTC calendar date of a stored timestamp."""
 
     type = Date()
     inherit_cache = True
+    on_postgresql = "CAST({} AS DATE)"
+    on_sqlite = "substr({}, 1, 10)"
 
 
-@compiles(utc_date, "postgresql")
-def _utc_date_postgresql(element: utc_date, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **kwargs)} AS DATE)"
-
-
-@compiles(utc_date, "sqlite")
-def _utc_date_sqlite(element: utc_date, compiler: SQLCompiler, **kwargs: Any) -> str:
-    # Timestamps are ISO 8601 text here; cutting is five times faster than date().
-    return f"substr({compiler.process(element.clauses, **kwargs)}, 1, 10)"
-
-
-class utc_hour(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+class utc_hour(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     """The start of the UTC hour of a stored timestamp, as a timestamp."""
 
     type = DateTime()
     inherit_cache = True
+    on_postgresql = "CAST(date_trunc('hour', {}) AS TIMESTAMP)"
+    on_sqlite = "(substr({}, 1, 13) || ':00:00.000000')"
 
 
-@compiles(utc_hour, "postgresql")
-def _utc_hour_postgresql(element: utc_hour, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"CAST(date_trunc('hour', {compiler.process(element.clauses, **kwargs)}) AS TIMESTAMP)"
-
-
-@compiles(utc_hour, "sqlite")
-def _utc_hour_sqlite(element: utc_hour, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"(substr({compiler.process(element.clauses, **kwargs)}, 1, 13) || ':00:00.000000')"
-
-
-class utc_day(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+class utc_day(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     """The start of the UTC day of a stored timestamp, as a timestamp."""
 
     type = DateTime()
     inherit_cache = True
+    on_postgresql = "CAST(date_trunc('day', {}) AS TIMESTAMP)"
+    on_sqlite = "(substr({}, 1, 10) || ' 00:00:00.000000')"
 
 
-@compiles(utc_day, "postgresql")
-def _utc_day_postgresql(element: utc_day, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"CAST(date_trunc('day', {compiler.process(element.clauses, **kwargs)}) AS TIMESTAMP)"
+@compiles(_UTCBucket, "postgresql")
+def _utc_bucket_postgresql(element: _UTCBucket, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return element.on_postgresql.format(compiler.process(element.clauses, **kwargs))
 
 
-@compiles(utc_day, "sqlite")
-def _utc_day_sqlite(element: utc_day, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"(substr({compiler.process(element.clauses, **kwargs)}, 1, 10) || ' 00:00:00.000000')"
+@compiles(_UTCBucket, "sqlite")
+def _utc_bucket_sqlite(element: _UTCBucket, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return element.on_sqlite.format(compiler.process(element.clauses, **kwargs))
 
 
 class is_instant(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is

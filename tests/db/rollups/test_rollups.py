@@ -550,7 +550,7 @@ def test_a_backend_that_is_killed_in_mid_compaction(
         async with platform.writer.connect() as blocking:
             await blocking.execute(text("SELECT 1 FROM call_rollups WHERE grain = 24 FOR UPDATE"))
             compacting = asyncio.create_task(compact_rollups(platform.writer))
-            await _kill(platform, "%WITH alone%")
+            await _kill(platform, "%WITH merge_lock%")
             with pytest.raises(DatabaseUnavailable):
                 await compacting
             with contextlib.suppress(Exception):
