@@ -56,7 +56,7 @@ test: install ## Run the tests, on SQLite and on a real PostgreSQL
 
 quick: install ## Run the tests that need neither a PostgreSQL nor a server, in under a minute
 	$(BIN)/pytest --numprocesses 4 --dist worksteal \
-		-m 'not (needs_postgresql or starts_server or generates_documents)'
+		-m 'not (needs_postgresql or starts_server or generates_documents or slow)'
 
 test-hard: install ## Run the tests again and again, with every core kept busy (over an hour)
 	$(BIN)/python -m tests.hard

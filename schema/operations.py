@@ -144,4 +144,10 @@ class Operations:
     def _presented(
         self, errors: Sequence[GraphQLError], *, code: str = "BAD_USER_INPUT"
     ) -> list[dict[str, Any]]:
-        return presented(errors, at_most=self._max_errors, code=code, is_private=self._is_private)
+        return presented(
+            errors,
+            core_schema,
+            at_most=self._max_errors,
+            code=code,
+            is_private=self._is_private,
+        )

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import strawberry
 from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
 
 from call_analytics.resolvers.report import Report
 from call_analytics.resolvers.window import Period
 from call_analytics.schema.context import Context
 from call_analytics.schema.projection import ProjectingExecutor
+from call_analytics.schema.scalars import SCALARS
 from call_analytics.schema.selection import selected_figures
 from call_analytics.schema.types import CallAnalytics, Limits
 
@@ -49,7 +51,11 @@ class Query:
     )
 
 
-schema = strawberry.Schema(Query, execution_context_class=ProjectingExecutor)
+schema = strawberry.Schema(
+    Query,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    execution_context_class=ProjectingExecutor,
+)
 
 core_schema: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
 """The same, as graphql-core knows it."""

@@ -15,6 +15,8 @@ import pytest
 
 from tests.command import WAIT_SECONDS, run, started, wait_until
 
+pytestmark = pytest.mark.slow  # each of them starts the command
+
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 CSV = """Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
 CA1,Support Bot,+15550001,completed,300,2026-03-03T12:00:00,

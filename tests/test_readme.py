@@ -33,6 +33,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (ROOT / place).exists(), place
 
 
+@pytest.mark.slow
 def test_the_first_query_has_the_printed_answer(platform: Platform, client: TestClient) -> None:
     async def prepare() -> Demo:
         async with transaction(platform.writer) as connection:

@@ -52,6 +52,9 @@ async def read_request(request: Request[State], limits: RequestLimits) -> GraphQ
         return GraphQLRequest.model_validate(_parameters(request))
     except ValidationError as error:
         problem = error.errors()[0]
+        if not problem["loc"] and isinstance(problem["input"], list):
+            message = "Batches are not supported; send one request each."
+            raise HttpError(400, "BAD_REQUEST", message) from None
         name = ".".join(str(part) for part in problem["loc"]) or "body"
         raise HttpError(400, "BAD_REQUEST", f"{name}: {problem['msg']}") from None
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from call_analytics.resolvers.window import Period
+from call_analytics.schema.scalars import RFC_3339
 from tests.conftest import Ask
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
 from tests.tenants import Tenant, make_tenant
@@ -170,6 +171,47 @@ def test_aliases_inside_the_field_are_answered(
         "all": [{"id": stat["assistant_id"], "calls": stat["calls"]} for stat in ranking],
         "days": [{"d": day} for day in expected["daily_stats"]],
     }
+
+
+VALUES = "Its values: LAST_1_DAY, LAST_7_DAYS, LAST_30_DAYS, LAST_90_DAYS."
+VARIABLE = "query($p: Period!) { callAnalytics(period: $p) { id } }"
+
+
+@pytest.mark.parametrize(
+    ("document", "value", "problem"),
+    [
+        (VARIABLE, "LAST_5_DAYS", "Value 'LAST_5_DAYS' does not exist in 'Period' enum."),
+        (VARIABLE, "7d", "Value '7d' does not exist in 'Period' enum."),
+        (VARIABLE, 7, "Enum 'Period' cannot represent non-string value: 7."),
+        (
+            "{ callAnalytics(period: WEEK) { id } }",
+            None,
+            "Value 'WEEK' does not exist in 'Period' enum.",
+        ),
+        (
+            '{ callAnalytics(period: "7d") { id } }',
+            None,
+            "Enum 'Period' cannot represent non-enum value: \"7d\".",
+        ),
+    ],
+)
+def test_a_wrong_enum_lists_the_values(
+    client: TestClient, tenant: Tenant, document: str, value: Any, problem: str
+) -> None:
+    body = {"query": document, "variables": {"p": value}}
+    answer = client.post("/graphql", json=body, headers=tenant.headers).json()
+
+    (error,) = answer["errors"]
+    prefix = "Variable '$p' has invalid value: " if value is not None else ""
+    assert error["message"] == f"{prefix}{problem} {VALUES}"
+
+
+def test_code_generators_learn_the_form_of_dates_and_times(client: TestClient) -> None:
+    query = "{ __schema { types { name specifiedByURL } } }"
+    types = client.post("/graphql", json={"query": query}).json()["data"]["__schema"]["types"]
+
+    assert {one["name"] for one in types if one["specifiedByURL"]} == {"Date", "DateTime"}
+    assert {one["specifiedByURL"] for one in types} == {None, RFC_3339}
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101, 2**31 - 1])

@@ -116,13 +116,16 @@ def test_a_missing_key_has_a_status_of_its_own(client: TestClient) -> None:
     assert response.json()["data"] is None
 
 
+BATCH = "Batches are not supported; send one request each."
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         (b"", "body: Invalid JSON: EOF while parsing a value at line 1 column 0"),
         (b"{", "body: Invalid JSON: EOF while parsing an object at line 1 column 1"),
-        (b"[]", "body: Input should be an object"),
-        (b'[{"query": "{ __typename }"}]', "body: Input should be an object"),
+        (b"[]", BATCH),
+        (b'[{"query": "{ __typename }"}]', BATCH),
         (b"null", "body: Input should be an object"),
         (b"{}", "query: Field required"),
         (b'{"query": 1}', "query: Input should be a valid string"),

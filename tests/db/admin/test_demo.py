@@ -23,6 +23,7 @@ def few_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("call_analytics.db.admin.demo.DEMO_DAYS", SHORT_DAYS)
 
 
+@pytest.mark.slow
 def test_an_empty_database_is_filled(platform: Platform) -> None:
     demo = _prepare(platform, NOW)
     calls = _calls(platform)

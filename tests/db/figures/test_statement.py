@@ -68,6 +68,7 @@ def test_calls_are_read_once(platform: Platform) -> None:
         assert sql.count("from calls") == 1
 
 
+@pytest.mark.slow
 def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -> None:
     huge, small = platform.add_organization(), platform.add_organization()
     for _ in range(4):

@@ -215,6 +215,7 @@ class RollupMachine(RuleBasedStateMachine):
             call.update(changes)
 
 
+@pytest.mark.slow
 def test_whatever_happens_the_figures_agree(platform: Platform) -> None:
     class Machine(RollupMachine):
         pass
