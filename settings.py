@@ -4,12 +4,54 @@ A setting named ``port`` is read from ``CALL_ANALYTICS_PORT`` or from a line of 
 ``.env``. The table of docs/operating.md lists the same settings; a test keeps the two equal.
 """
 
-from typing import Literal
+import os
+import re
+from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "CALL_ANALYTICS_"
+FILE = ".env"
+HOST_NAME = re.compile(r"(?:[a-z0-9-]+\.)*[a-z0-9-]*[a-z-][a-z0-9-]*", re.IGNORECASE)
+"""A host name; what ends in digits alone is meant as an address."""
+
+
+def _listening_address(value: str) -> str:
+    if not HOST_NAME.fullmatch(value):
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no address and no host name") from None
+    return value
+
+
+def _networks(value: str) -> str:
+    for network in _listed(value):
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            if network != "*":
+                raise ValueError(
+                    f"{network!r} is no address and no network, as in 10.0.0.0/8"
+                ) from None
+    return value
+
+
+def _origins(value: str) -> str:
+    for origin in _listed(value):
+        parts = urlsplit(origin)
+        if origin not in {"*", f"{parts.scheme}://{parts.netloc}"}:
+            raise ValueError(f"{origin!r} is no origin, as in https://dashboard.example.org")
+    return value
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")] if value else []
 
 
 class SettingsError(ValueError):
@@ -20,19 +62,22 @@ class Settings(BaseSettings):
     """The settings of one process, checked when they are read."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: str = Field(
         default="sqlite:///call-analytics.db",
         description="Where the calls are: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.",
     )
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: Annotated[str, AfterValidator(_listening_address)] = Field(
+        default="127.0.0.1", description="Address to listen on."
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")
     workers: int = Field(default=1, ge=1, le=256, description="Server processes.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severe log line that is written."
-    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    ] = Field(default="info", description="Least severe log line that is written.")
     pool_size: int = Field(
         default=5,
         ge=1,
@@ -143,12 +188,12 @@ class Settings(BaseSettings):
         description="Where requests are counted: `memory://`, each process for itself, or "
         "`redis://HOST:PORT/NUMBER`, all together (needs the extra `redis`).",
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         default="",
         description="Addresses or networks, with commas between, whose `X-Forwarded-For` and "
         "`X-Forwarded-Proto` are believed.",
     )
-    cors_origins: str = Field(
+    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
         default="",
         description="Origins, with commas between, whose pages may ask from a browser, as in "
         "`https://dashboard.example.org`.",
@@ -185,11 +230,27 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: naming each wrong setting and what it must be, on one line.
     """
+    complaints = _unknown_settings()
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        complaints = [
-            f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise SettingsError("; ".join(complaints)) from None
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            message = problem["msg"].removeprefix("Value error, ")
+            complaints.append(f"{PREFIX}{name}: {message}")
+    if complaints:
+        raise SettingsError("; ".join(complaints))
+    return settings
+
+
+def _unknown_settings() -> list[str]:
+    """A misspelt name would otherwise leave its setting at the default, without a word."""
+    known = [name.upper() for name in Settings.model_fields]
+    complaints = []
+    for name in sorted({*os.environ, *dotenv_values(FILE)}):
+        setting = name.upper().removeprefix(PREFIX)
+        if setting != name.upper() and setting not in known:
+            similar = get_close_matches(setting, known, n=1)
+            hint = f"; did you mean {PREFIX}{similar[0]}?" if similar else ""
+            complaints.append(f"{name}: there is no such setting{hint}")
+    return complaints

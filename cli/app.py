@@ -1,7 +1,9 @@
 """The command as a whole: its nouns, and how a mistake is reported."""
 
 import sys
+from importlib.metadata import version
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -17,11 +19,29 @@ from call_analytics.db.errors import DatabaseError
 from call_analytics.settings import SettingsError
 
 app = typer.Typer(
-    help="Exact call analytics for voice-AI platforms, over GraphQL and REST.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"call-analytics {version('call-analytics')}")
+        raise typer.Exit
+
+
+@app.callback()
+def command(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Exact call analytics for voice-AI platforms, over GraphQL and REST."""
+
+
 app.command()(serve)
 app.command()(demo)
 app.command("import")(import_file)

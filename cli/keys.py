@@ -38,7 +38,10 @@ def list_api_keys() -> None:
 
     async def run(database: Database) -> None:
         async with connect(database) as connection:
-            for key in await list_keys(connection):
+            keys = await list_keys(connection)
+            if not keys:
+                typer.echo("There are no keys; make one: call-analytics keys create")
+            for key in keys:
                 state = "active" if key.is_active else "revoked"
                 slug = escaped(key.organization_slug)
                 typer.echo(

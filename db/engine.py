@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
 
@@ -19,6 +20,7 @@ from call_analytics.db.errors import (
     OperatorError,
 )
 from call_analytics.db.observer import Observer, observe
+from call_analytics.db.sqlite_file import may_be_database
 
 DatabaseUrl: TypeAlias = URL
 """Where a database is."""
@@ -95,7 +97,8 @@ def parse_database_url(text: str) -> DatabaseUrl:
     """The address of a database, with the driver that the service uses.
 
     Raises:
-        OperatorError: where the text names no SQLite file and no PostgreSQL database.
+        OperatorError: where the text names no SQLite file and no PostgreSQL database, or a file
+            that is something else.
     """
     try:
         url = make_url(text)
@@ -107,6 +110,11 @@ def parse_database_url(text: str) -> DatabaseUrl:
         ) from None
     if backend == "sqlite" and (url.database in (None, "", ":memory:") or "uri" in url.query):
         raise OperatorError("the database address must name a file: sqlite:///FILE")
+    if backend == "sqlite" and url.database and not may_be_database(Path(url.database)):
+        raise OperatorError(
+            f"the file {url.database} is no SQLite database; name one, or a file that is not there "
+            "yet (call-analytics import reads calls from a file)"
+        )
     if "sslmode" in url.query:  # libpq's word, in every address that a provider hands out
         url = url.difference_update_query(["sslmode"]).update_query_dict(
             {"ssl": url.query["sslmode"]}

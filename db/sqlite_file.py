@@ -26,6 +26,7 @@ from call_analytics.db.errors import DatabaseUnavailable
 
 logger = logging.getLogger("call_analytics")
 
+HEADER = b"SQLite format 3\0"
 COMPANIONS = ("-wal", "-shm")
 PUT_ASIDE = ".replaced"
 
@@ -151,3 +152,12 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(opened)
+
+
+def may_be_database(path: Path) -> bool:
+    """Whether a file is an SQLite database, or may become one: it is empty, or not there."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEADER)) in (b"", HEADER)
+    except OSError:
+        return True  # what cannot be opened is reported where the database is opened

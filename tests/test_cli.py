@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import urllib.request
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,32 @@ def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path
         assert (status, set(answer["daily_stats"])) == (200, set())
         assert run(tmp_path, "keys", "revoke", "1").stdout == f"Revoked {key[:12]}... of acme.\n"
     assert "revoked" in run(tmp_path, "keys", "list").stdout
+
+
+def test_the_version_is_the_package_s(tmp_path: Path) -> None:
+    assert run(tmp_path, "--version").stdout == f"call-analytics {version('call-analytics')}\n"
+
+
+def test_a_list_of_no_keys_says_how_to_make_one(tmp_path: Path) -> None:
+    run(tmp_path, "db", "upgrade")
+
+    assert run(tmp_path, "keys", "list").stdout == (
+        "There are no keys; make one: call-analytics keys create\n"
+    )
+
+
+@pytest.mark.parametrize("command", [("serve",), ("db", "upgrade"), ("db", "check")])
+def test_a_file_that_is_no_database_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "calls.csv").write_text(CSV)
+    result = run(tmp_path, *command, DATABASE_URL="sqlite:///calls.csv")
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "call-analytics: CALL_ANALYTICS_DATABASE_URL: the file calls.csv is no SQLite database; "
+        "name one, or a file that is not there yet (call-analytics import reads calls from a "
+        "file)\n"
+    )
+    assert (tmp_path / "calls.csv").read_text() == CSV
 
 
 def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:

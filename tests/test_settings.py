@@ -43,6 +43,72 @@ def test_settings_come_from_a_file(tmp_path: Path) -> None:
     assert load_settings().workers == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("TRUSTED_PROXIES", "foo", "'foo' is no address and no network, as in 10.0.0.0/8"),
+        (
+            "CORS_ORIGINS",
+            "https://a.example.org, dashboard.example.org",
+            "'dashboard.example.org' is no origin, as in https://dashboard.example.org",
+        ),
+        (
+            "CORS_ORIGINS",
+            "https://a.example.org/",
+            "'https://a.example.org/' is no origin, as in https://dashboard.example.org",
+        ),
+        ("HOST", "999.1.1.1", "'999.1.1.1' is no address and no host name"),
+        ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
+        (
+            "DATABSE_URL",
+            "sqlite:///calls.db",
+            "there is no such setting; did you mean CALL_ANALYTICS_DATABASE_URL?",
+        ),
+        ("XYZZY", "1", "there is no such setting"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+
+    assert str(refusal.value) == f"{PREFIX}{name}: {complaint}"
+
+
+def test_a_misspelt_name_in_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("call_analytics_prot=1\n")
+
+    with pytest.raises(SettingsError, match=r"^call_analytics_prot: .* CALL_ANALYTICS_PORT\?$"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_PROXIES", "10.0.0.1, fd00::/8"),
+        ("TRUSTED_PROXIES", "*"),
+        ("CORS_ORIGINS", "https://a.example.org, http://localhost:3000"),
+        ("HOST", "localhost"),
+        ("HOST", "::1"),
+        ("HOST", "db-1.example.org"),
+    ],
+)
+def test_a_good_setting_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+    assert getattr(load_settings(), name.lower()) == value
+
+
+@pytest.mark.parametrize("level", ["WARNING", "Warning", "warning"])
+def test_a_log_level_may_have_either_case(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv("CALL_ANALYTICS_LOG_LEVEL", level)
+
+    assert load_settings().log_level == "warning"
+
+
 def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALL_ANALYTICS_PORT", "99999")
     monkeypatch.setenv("CALL_ANALYTICS_KEY_CACHE_SECONDS", "-1")
