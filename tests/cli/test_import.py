@@ -163,7 +163,8 @@ def test_a_help_that_says_which_side_is_which(tmp_path: Path) -> None:
             ["--column", "Start=Started At"],
             (
                 "--column 'Start=Started At': there is no column 'Start'; the columns are: "
-                "Call SID, Assistant Name, Customer Phone, Status, Duration (seconds), Started At, Ended At"
+                "Call SID, Assistant Name, Customer Phone, Status, Duration (seconds), Started At, "
+                "Ended At"
             ),
         ),
         (
