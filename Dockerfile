@@ -10,7 +10,7 @@ RUN npm run build
 FROM python:3.11-slim AS service
 WORKDIR /source
 RUN python -m venv /opt/call-analytics
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY server.py settings.py ./
 COPY access access
 COPY cli cli
