@@ -46,7 +46,5 @@ def _wait_for_connection_threads() -> None:
     traceback on the operator's screen.
     """
     for thread in threading.enumerate():
-        if thread not in (threading.main_thread(), threading.current_thread()) and (
-            not thread.daemon  # one that may wait for more of a file for ever
-        ):
+        if thread not in (threading.main_thread(), threading.current_thread()):
             thread.join(timeout=5)
