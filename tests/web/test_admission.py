@@ -171,7 +171,7 @@ def test_a_plain_request_is_counted_once(
 @pytest.fixture
 def ask_from(service: Any) -> Callable[[str], int]:
     """Asks as a stranger from an address, of which two requests are allowed; the status."""
-    client = service(stranger_requests_per_minute=2, trusted_proxies="testclient")
+    client = service(stranger_requests_per_minute=2, trusted_proxies="*")
 
     def ask(address: str) -> int:
         status: int = client.get(REST, headers={"X-Forwarded-For": address}).status_code
