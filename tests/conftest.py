@@ -183,7 +183,7 @@ def service(database_url: str) -> Iterator[ServiceFactory]:
     def start(**changes: object) -> TestClient:
         settings = Settings.model_validate({"database_url": database_url, **changes})
         app = create_app(settings, clock=lambda: NOW)
-        started = TestClient(app, raise_server_exceptions=False)
+        started = TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000))
         started.__enter__()
         running.append(started)
         return started
