@@ -30,7 +30,7 @@ from call_analytics.db.rollups.state import rollup_backlog
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.schema.limits import DocumentLimits
 from call_analytics.schema.persisted import TrustedDocuments
-from call_analytics.settings import PREFIX, Settings, SettingsError, load_settings
+from call_analytics.settings import PREFIX, Settings, SettingsError, listed, load_settings
 from call_analytics.telemetry.logs import configure_logging
 from call_analytics.telemetry.prometheus import Telemetry
 from call_analytics.telemetry.requests import RequestTelemetry
@@ -213,7 +213,7 @@ def _cors_middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_origins=listed(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],

@@ -31,7 +31,7 @@ def _listening_address(value: str) -> str:
 
 
 def _networks(value: str) -> str:
-    for network in _listed(value):
+    for network in listed(value):
         try:
             ip_network(network, strict=False)
         except ValueError:
@@ -43,14 +43,15 @@ def _networks(value: str) -> str:
 
 
 def _origins(value: str) -> str:
-    for origin in _listed(value):
+    for origin in listed(value):
         parts = urlsplit(origin)
         if origin not in {"*", f"{parts.scheme}://{parts.netloc}"}:
             raise ValueError(f"{origin!r} is no origin, as in https://dashboard.example.org")
     return value
 
 
-def _listed(value: str) -> list[str]:
+def listed(value: str) -> list[str]:
+    """The items of a setting that is a list, with commas between."""
     return [part.strip() for part in value.split(",")] if value else []
 
 

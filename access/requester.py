@@ -1,8 +1,8 @@
 """The sender of a request: who it is, and whose rate limit pays for the request.
 
 A request is charged when it comes, before anything of it is read and before the database is asked
-for its key. So a client that asks too often, or asks for nonsense, costs the
-service almost nothing.
+for its key. So a client that asks too often, or asks for nonsense, costs the service almost
+nothing.
 """
 
 from call_analytics.access.addresses import networks_of

@@ -31,8 +31,8 @@ hypothesis_settings.load_profile("default")
 
 IN_CI = os.environ.get("CI") == "true"
 
-POSTGRESQL = {"cluster", "own_cluster", "postgres_url", "attached_url"}
-"""The fixtures of which every test that needs a PostgreSQL uses one."""
+POSTGRESQL = {"cluster", "own_cluster"}
+"""The fixtures that start a PostgreSQL; every other that needs one uses one of these."""
 
 ServiceFactory = Callable[..., TestClient]
 Ask = Callable[..., dict[str, Any]]

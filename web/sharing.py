@@ -2,8 +2,8 @@
 
 A dashboard on many screens asks the same question many times at once. Those questions share one
 answer, and each sees what it would have seen if it had asked alone: a read is joined only until it
-begins, so every answer has a snapshot taken after its question came. A read for which
-no request waits any more is cancelled, and gives its connection back.
+begins, so every answer has a snapshot taken after its question came. A read for which no request
+waits any more is cancelled, and gives its connection back.
 """
 
 import asyncio
