@@ -9,9 +9,10 @@ from call_analytics.cli.terminal import echo_finding, progress_bar
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.engine import Database
 from call_analytics.db.errors import OperatorError
-from call_analytics.db.figures.measures import Measure
+from call_analytics.db.figures.measures import MEASURES
 from call_analytics.db.rollups.compaction import compact_rollups
-from call_analytics.db.rollups.layout import HOUR, Difference
+from call_analytics.db.rollups.grains import GRAINS
+from call_analytics.db.rollups.layout import Difference
 from call_analytics.db.rollups.state import rollup_status
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
 from call_analytics.settings import load_settings
@@ -71,9 +72,11 @@ def verify(
 
     def note(difference: Difference) -> None:
         differences.append(difference)
-        length = "hour" if difference.grain == HOUR else "day"
+        length = next(grain.name for grain in GRAINS if grain.number == difference.grain)
         amounts = difference._asdict()
-        excess = ", ".join(f"{name} {amounts[name]:+d}" for name in Measure if amounts[name])
+        excess = ", ".join(
+            f"{measure} {amounts[measure.name]:+d}" for measure in MEASURES if amounts[measure.name]
+        )
         typer.echo(
             f"assistant {difference.assistant_id}, {length} of {difference.bucket}: {excess}"
         )

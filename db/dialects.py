@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import asyncpg
-from sqlalchemy import Date, DateTime, Table, event, insert
+from sqlalchemy import DateTime, Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -33,25 +33,27 @@ POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42501", "0A000"}
 class _UTCBucket(FunctionElement[Any]):
     """The UTC bucket in which a stored timestamp is; each subclass has its two SQL templates."""
 
+    type = DateTime()
     inherit_cache = True
     on_postgresql: str
     on_sqlite: str
     """Timestamps are ISO 8601 text there; cutting it is five times faster than ``date()``."""
 
 
-class utc_date(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
-    """The UTC calendar date of a stored timestamp."""
+class utc_quarter_hour(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
+    """The start of the UTC quarter hour of a stored timestamp, as a timestamp."""
 
-    type = Date()
     inherit_cache = True
-    on_postgresql = "CAST({} AS DATE)"
-    on_sqlite = "substr({}, 1, 10)"
+    on_postgresql = "date_bin('15 minutes', CAST({0} AS TIMESTAMP), TIMESTAMP '2000-01-01')"
+    on_sqlite = (
+        "(substr({0}, 1, 14) || "
+        "substr('00153045', substr({0}, 15, 2) / 15 * 2 + 1, 2) || ':00.000000')"
+    )
 
 
 class utc_hour(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     """The start of the UTC hour of a stored timestamp, as a timestamp."""
 
-    type = DateTime()
     inherit_cache = True
     on_postgresql = "CAST(date_trunc('hour', {}) AS TIMESTAMP)"
     on_sqlite = "(substr({}, 1, 13) || ':00:00.000000')"
@@ -60,9 +62,8 @@ class utc_hour(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
 class utc_day(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     """The start of the UTC day of a stored timestamp, as a timestamp."""
 
-    type = DateTime()
     inherit_cache = True
-    on_postgresql = "CAST(date_trunc('day', {}) AS TIMESTAMP)"
+    on_postgresql = "CAST(CAST({} AS DATE) AS TIMESTAMP)"
     on_sqlite = "(substr({}, 1, 10) || ' 00:00:00.000000')"
 
 

@@ -1,21 +1,18 @@
 """From a question to its report: window, measures, one read, ratios."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from itertools import groupby, starmap
-from operator import attrgetter
+from datetime import UTC, datetime
+from typing import Any
 
 from call_analytics.db.engine import Database
 from call_analytics.db.errors import expected_errors
-from call_analytics.db.figures.groups import Figures, Group, Scope
+from call_analytics.db.figures.query import FigureQuery
+from call_analytics.db.figures.query import Window as StoredWindow
 from call_analytics.db.figures.reader import FigureReader
+from call_analytics.resolvers.question import Question, groups_of
 from call_analytics.resolvers.report import AssistantRow, DayRow, Report, percent, ratio
-from call_analytics.resolvers.selected_figures import SelectedFigures, measures_of
-from call_analytics.resolvers.window import Period, window_for
-
-DAY_COLUMNS = attrgetter("day", "calls", "completed", "failed")
-ASSISTANT_COLUMNS = attrgetter("assistant_id", "assistant_name", "calls", "duration")
-"""The columns of a row of the database that make up a ``DayRow`` and an ``AssistantRow``."""
+from call_analytics.resolvers.window import window_for
 
 FROM_CALLS = ("calls",)
 FROM_ROLLUPS = ("calls", "rollups")
@@ -35,52 +32,54 @@ class Analytics:
         """The reason that the log gives when requests wait too long for a database connection."""
         return str(self._database.shortage())
 
-    async def report(
-        self, organization_id: int, period: Period, selected: SelectedFigures, *, now: datetime
-    ) -> Report:
-        """The selected figures of an organization's calls; nothing else is computed.
+    async def report(self, organization_id: int, question: Question, *, now: datetime) -> Report:
+        """The figures of an organization's calls that a question selects, and no others.
 
         Runs one statement, or none where no selected figure needs a call to be counted.
 
         Raises:
             Unavailable, Overloaded: where the database cannot be asked.
         """
-        window = window_for(period, now=now)
-        report = Report(organization_id=organization_id, period=period, window=window)
-        measures = measures_of(selected)
-        if not measures.by_group:
+        window = window_for(question.period, now=now)
+        report = Report(organization_id=organization_id, period=question.period, window=window)
+        groups = groups_of(question)
+        if not groups:
             return report
+        start = window.start.astimezone(UTC).replace(tzinfo=None)
+        query = FigureQuery(organization_id, StoredWindow(start), tuple(groups.values()))
         with expected_errors():
-            figures = await self._reader.read(
-                Scope(organization_id, since=window.start),
-                measures,
-                assistant_limit=selected.assistant_limit,
-            )
-        return _with_figures(report, figures)
+            figures = await self._reader.read(query)
+        report = replace(report, sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS)
+        return _with_figures(report, dict(zip(groups, figures.groups, strict=True)))
 
 
-def _with_figures(report: Report, figures: Figures) -> Report:
-    groups = {
-        Group(number): tuple(rows) for number, rows in groupby(figures.rows, attrgetter("group"))
-    }
+def _with_figures(report: Report, groups: dict[str, Sequence[Any]]) -> Report:
     report = replace(
         report,
-        sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS,
-        daily_stats=tuple(starmap(DayRow, map(DAY_COLUMNS, groups.get(Group.DAYS, ())))),
-        top_assistants=tuple(
-            starmap(AssistantRow, map(ASSISTANT_COLUMNS, groups.get(Group.ASSISTANTS, ())))
-        ),
+        daily_stats=tuple(_day(row) for row in groups.get("daily", ())),
+        top_assistants=tuple(_assistant(row) for row in groups.get("per_assistant", ())),
     )
-    if Group.TOTALS not in groups:
+    if "totals" not in groups:
         return report
-    (totals,) = groups[Group.TOTALS]
-    return replace(
-        report,
-        total_calls=totals.calls,
-        completed_calls=totals.completed,
-        failed_calls=totals.failed,
-        ongoing_calls=totals.ongoing,
-        total_duration=totals.completed_duration,
-        avg_duration=ratio(totals.completed_duration, totals.completed_timed),
-        success_rate=percent(totals.completed, totals.calls),
-    )
+    (totals,) = groups["totals"]
+    return replace(report, **_totals(totals))
+
+
+def _day(row: Any) -> DayRow:  # noqa: ANN401 - a row of the database
+    return DayRow(row.bucket.date(), row.calls, row.completed, row.failed)
+
+
+def _assistant(row: Any) -> AssistantRow:  # noqa: ANN401
+    return AssistantRow(row.assistant_id, row.assistant_name, row.calls, row.duration)
+
+
+def _totals(row: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "total_calls": row.calls,
+        "completed_calls": row.completed,
+        "failed_calls": row.failed,
+        "ongoing_calls": row.ongoing,
+        "total_duration": row.completed_duration,
+        "avg_duration": ratio(row.completed_duration, row.completed_timed),
+        "success_rate": percent(row.completed, row.calls),
+    }

@@ -11,7 +11,7 @@ from call_analytics.resolvers.window import Period
 from call_analytics.schema.context import Context
 from call_analytics.schema.projection import ProjectingExecutor
 from call_analytics.schema.scalars import SCALARS
-from call_analytics.schema.selection import selected_figures
+from call_analytics.schema.selection import question
 from call_analytics.schema.types import CallAnalytics, Limits
 
 
@@ -23,8 +23,8 @@ async def _call_analytics(
 ) -> Report:
     context = info.context
     organization_id = context.organization_id
-    selected = selected_figures(info._raw_info)  # noqa: SLF001 - the only way to the document
-    report = await context.analytics.report(organization_id, period, selected, now=context.now)
+    asked = question(info._raw_info, period)  # noqa: SLF001 - the only way to the document
+    report = await context.analytics.report(organization_id, asked, now=context.now)
     context.sources.update(report.sources)
     return report
 

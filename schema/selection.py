@@ -24,12 +24,8 @@ from graphql.execution.collect_fields import (
 from strawberry.utils.str_converters import to_camel_case
 
 from call_analytics.resolvers.errors import BadInput
-from call_analytics.resolvers.selected_figures import (
-    DAILY,
-    PER_ASSISTANT,
-    TOTALS,
-    SelectedFigures,
-)
+from call_analytics.resolvers.question import DAILY, PER_ASSISTANT, TOTALS, Question
+from call_analytics.resolvers.window import Period
 
 LARGEST_LIMIT = 100
 
@@ -38,8 +34,8 @@ _DAILY = {to_camel_case(figure): figure for figure in DAILY}
 _PER_ASSISTANT = {to_camel_case(figure): figure for figure in PER_ASSISTANT}
 
 
-def selected_figures(info: GraphQLResolveInfo[Any]) -> SelectedFigures:
-    """The figures that are selected below the ``callAnalytics`` field that is being resolved.
+def question(info: GraphQLResolveInfo[Any], period: Period) -> Question:
+    """The question of the ``callAnalytics`` field that is being resolved: what it selects.
 
     Raises:
         BadInput: where ``topAssistants(limit:)`` is outside 1 to 100.
@@ -61,7 +57,8 @@ def selected_figures(info: GraphQLResolveInfo[Any]) -> SelectedFigures:
                 info, report_type, field, _PER_ASSISTANT
             )
             limit = max(limit, _limit(info, report_type, field))
-    return SelectedFigures(
+    return Question(
+        period,
         totals=frozenset(totals),
         daily=None if daily is None else frozenset(daily),
         per_assistant=None if per_assistant is None else frozenset(per_assistant),

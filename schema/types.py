@@ -6,8 +6,8 @@ from typing import Annotated
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
+from call_analytics.resolvers.question import DEFAULT_ASSISTANTS
 from call_analytics.resolvers.report import AssistantRow, Report
-from call_analytics.resolvers.selected_figures import DEFAULT_ASSISTANTS
 from call_analytics.resolvers.window import Period
 
 PERIOD_DESCRIPTIONS = {

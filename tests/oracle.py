@@ -6,6 +6,7 @@ answer is the body of the REST endpoint.
 
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
 
@@ -71,3 +72,17 @@ def analytics(
             for key in ranking[:limit]
         ],
     }
+
+
+def bucket_name(step: str, zone: ZoneInfo, moment: datetime, week_starts_on: int = 0) -> Any:
+    """Which bucket of a zone's calendar an instant is in; other instants of it give the same."""
+    local = moment.astimezone(zone)
+    if step == "quarter hour":
+        return local.date(), local.hour, local.minute // 15, local.utcoffset()
+    if step == "hour":
+        return local.date(), local.hour, local.utcoffset()
+    if step == "day":
+        return local.date()
+    if step == "week":
+        return local.date() - timedelta(days=(local.weekday() - week_starts_on) % 7)
+    return local.year, local.month

@@ -15,8 +15,8 @@ from starlette.responses import RedirectResponse, Response
 from call_analytics.access.authenticate import Principal
 from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import BadInput, ExpectedError
+from call_analytics.resolvers.question import everything
 from call_analytics.resolvers.report import Report
-from call_analytics.resolvers.selected_figures import EVERYTHING
 from call_analytics.resolvers.window import Period
 from call_analytics.web.admission import Admission
 from call_analytics.web.query_string import query_parameters
@@ -82,7 +82,7 @@ class RestEndpoint:
         analytics = request.state["analytics"]
 
         async def read() -> RestAnswer:
-            report = await analytics.report(principal.organization_id, period, EVERYTHING, now=now)
+            report = await analytics.report(principal.organization_id, everything(period), now=now)
             return RestAnswer(orjson.dumps(_body(report)), report.sources)
 
         answer = await self._shared.read((principal, period, now), read)

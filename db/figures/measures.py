@@ -6,27 +6,11 @@ measures: they are derived from these, once, at the end.
 """
 
 from collections.abc import Callable, Iterable
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, case, cast, func, literal_column
 from sqlalchemy.sql.elements import ColumnElement, Label
-
-
-class Measure(StrEnum):
-    """A summable property of a set of calls; the value is its column's name."""
-
-    CALLS = "calls"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    ONGOING = "ongoing"
-    DURATION = "duration"
-    """Seconds, over calls of every status; a null duration adds nothing."""
-    COMPLETED_DURATION = "completed_duration"
-    """Seconds, over completed calls."""
-    COMPLETED_TIMED = "completed_timed"
-    """Completed calls whose duration is neither null nor 0: what an average divides by."""
-
 
 _ONE: ColumnElement[int] = literal_column("1", Integer)
 _ZERO: ColumnElement[int] = literal_column("0", Integer)
@@ -35,32 +19,56 @@ Column = Any
 """A column of any kind of table, or an expression."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """A summable property of a set of calls."""
+
+    name: str
+    """The name of its column, in answers and in rollups."""
+    of_one_call: Callable[[Column, Column], ColumnElement[Any]]
+    """What a call with a given status and duration adds to it."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def _status(name: str) -> Callable[[Column, Column], ColumnElement[Any]]:
     named: ColumnElement[str] = literal_column(f"'{name}'")
     return lambda status, _duration: case((status == named, _ONE), else_=_ZERO)
 
 
-OF_ONE_CALL: dict[Measure, Callable[[Column, Column], ColumnElement[Any]]] = {
-    Measure.CALLS: lambda _status, _duration: _ONE,
-    Measure.COMPLETED: _status("completed"),
-    Measure.FAILED: _status("failed"),
-    Measure.ONGOING: _status("ongoing"),
-    Measure.DURATION: lambda _status, duration: func.coalesce(duration, _ZERO),
-    Measure.COMPLETED_DURATION: lambda status, duration: case(
+CALLS = Measure("calls", lambda _status, _duration: _ONE)
+COMPLETED = Measure("completed", _status("completed"))
+FAILED = Measure("failed", _status("failed"))
+ONGOING = Measure("ongoing", _status("ongoing"))
+DURATION = Measure("duration", lambda _status, duration: func.coalesce(duration, _ZERO))
+"""Seconds, over calls of every status; a null duration adds nothing."""
+COMPLETED_DURATION = Measure(
+    "completed_duration",
+    lambda status, duration: case(
         (status == literal_column("'completed'"), func.coalesce(duration, _ZERO)), else_=_ZERO
     ),
-    Measure.COMPLETED_TIMED: lambda status, duration: case(
+)
+"""Seconds, over completed calls."""
+COMPLETED_TIMED = Measure(
+    "completed_timed",
+    lambda status, duration: case(
         ((status == literal_column("'completed'")) & (duration != _ZERO), _ONE), else_=_ZERO
     ),
-}
-"""What one call with a given status and duration adds to each measure."""
+)
+"""Completed calls whose duration is neither null nor 0: what an average divides by."""
+
+MEASURES = (CALLS, COMPLETED, FAILED, ONGOING, DURATION, COMPLETED_DURATION, COMPLETED_TIMED)
+"""Those that rollups keep, in the order of their columns."""
 
 
 def sums_of_calls(
     measures: Iterable[Measure], status: Column, duration: Column
 ) -> list[Label[Any]]:
     """The measures, each labelled with its name, of the calls that a SELECT groups together."""
-    return [func.sum(OF_ONE_CALL[measure](status, duration)).label(measure) for measure in measures]
+    return [
+        func.sum(measure.of_one_call(status, duration)).label(measure.name) for measure in measures
+    ]
 
 
 def total_of(part: Column) -> ColumnElement[Any]:
@@ -74,5 +82,5 @@ def amounts_of_one_call(dialect: Dialect, row: str = "") -> list[str]:
     status: ColumnElement[object] = literal_column(f"{row}status")
     duration: ColumnElement[object] = literal_column(f"{row}duration")
     return [
-        str(OF_ONE_CALL[measure](status, duration).compile(dialect=dialect)) for measure in Measure
+        str(measure.of_one_call(status, duration).compile(dialect=dialect)) for measure in MEASURES
     ]

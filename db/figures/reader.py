@@ -1,52 +1,70 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
-from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from time import monotonic
-from typing import cast
+from typing import Any
 
 from call_analytics.db.engine import Database, connect
 from call_analytics.db.errors import DatabaseChanged
-from call_analytics.db.figures.groups import FigureRow, Figures, GroupMeasures, Scope
-from call_analytics.db.figures.statement import figures_statement
-from call_analytics.db.figures.tiles import tile_edges
+from call_analytics.db.figures.measures import MEASURES
+from call_analytics.db.figures.query import FigureQuery, Figures
+from call_analytics.db.figures.statement import READINESS, figures_statement, plan
+from call_analytics.db.figures.tile_tables import TILE_TABLES
+from call_analytics.db.figures.tiles import tiles
+from call_analytics.db.rollups.grains import STORED_GRAINS
 from call_analytics.db.rollups.state import RollupState, rollup_state
 
 LOOK_AGAIN_SECONDS = 30
 
 
-async def read_figures(
-    scope: Scope,
-    measures: GroupMeasures,
-    *,
-    database: Database,
-    use_rollups: bool,
-    assistant_limit: int = 0,
-) -> Figures:
-    """Compute measures of the scope's calls, in one statement and so in one snapshot.
-
-    There are at most ``assistant_limit`` assistants.
+async def read_figures(query: FigureQuery, *, database: Database, use_rollups: bool) -> Figures:
+    """Answer a query, in one statement and so in one snapshot.
 
     Raises:
         DatabaseChanged: where a table is not there, or not to be read; or rollups were to be used
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
+    statement, parameters = statement_for(query, database.dialect.name, use_rollups=use_rollups)
     async with connect(database) as connection:
-        result = await connection.execute(
-            figures_statement(measures, use_rollups=use_rollups),
-            {
-                "organization_id": scope.organization_id,
-                **tile_edges(scope.since),
-                "assistant_limit": assistant_limit,
-            },
-        )
-        # The rows of a result are tuples with the names of their columns: those of a FigureRow.
-        rows = cast("Sequence[FigureRow]", result.all())
-    if use_rollups:
-        readiness, *rows = rows
-        if not readiness.calls:
-            raise DatabaseChanged("rollups are not ready")
-    return Figures(rows, from_rollups=use_rollups)
+        result = await connection.execute(statement, parameters)
+        rows = result.all()
+    numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
+    if use_rollups and not numbered[READINESS][0].calls:
+        raise DatabaseChanged("rollups are not ready")
+    return Figures(
+        tuple(numbered.get(number, []) for number in range(len(query.groups))),
+        from_rollups=use_rollups,
+    )
+
+
+def statement_for(
+    query: FigureQuery, dialect: str, *, use_rollups: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The statement that answers a query, and its parameters."""
+    planned, steps = plan(query.groups, use_rollups=use_rollups)
+    tables = TILE_TABLES[dialect]
+    grains = STORED_GRAINS if use_rollups else ()
+    parameters: dict[str, Any] = {"organization_id": query.organization_id}
+    for source, its_steps in zip(planned.sources, steps, strict=True):
+        found = tiles(query.window, its_steps, grains)
+        parameters |= tables.parameters(source.tiles_of_calls, found.of_calls)
+        if use_rollups:
+            parameters |= tables.parameters(source.tiles_of_rollups, found.of_rollups)
+    for number, group in enumerate(query.groups):
+        if group.largest is not None:
+            parameters[f"largest_{number}"] = group.largest
+    return figures_statement(planned, dialect), parameters
+
+
+def rollups_answer(query: FigureQuery) -> bool:
+    """Whether rollups keep all that a query asks for."""
+    return all(
+        group.measures.issubset(MEASURES)
+        and all(dimension.is_stored for dimension in group.dimensions)
+        for group in query.groups
+    )
 
 
 class FigureReader:
@@ -64,34 +82,27 @@ class FigureReader:
         self._use_rollups = False
         self._look_again_at = 0.0
 
-    async def read(
-        self, scope: Scope, measures: GroupMeasures, *, assistant_limit: int = 0
-    ) -> Figures:
-        """Compute measures of the scope's calls; see ``read_figures``.
+    async def read(self, query: FigureQuery) -> Figures:
+        """Answer a query, in one statement and so in one snapshot.
 
         Raises:
             DatabaseUnavailable: where the database cannot answer.
         """
         try:
-            return await self._read(scope, measures, assistant_limit)
+            return await self._read(query)
         except DatabaseChanged:
             self._use_rollups = False
             self.look_again()
-            return await self._read(scope, measures, assistant_limit)
+            return await self._read(query)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
         self._look_again_at = 0.0
 
-    async def _read(self, scope: Scope, measures: GroupMeasures, assistant_limit: int) -> Figures:
+    async def _read(self, query: FigureQuery) -> Figures:
         await self._look()
-        return await read_figures(
-            scope,
-            measures,
-            database=self._database,
-            use_rollups=self._use_rollups,
-            assistant_limit=assistant_limit,
-        )
+        use_rollups = self._use_rollups and rollups_answer(query)
+        return await read_figures(query, database=self._database, use_rollups=use_rollups)
 
     async def _look(self) -> None:
         if not self._may_use_rollups or self._use_rollups or monotonic() < self._look_again_at:

@@ -1,80 +1,164 @@
-"""The one statement of an answer: it computes the measures that it is asked for, and no others."""
+"""The one statement of an answer: it computes the measures that it is asked for, and no others.
 
-from collections.abc import Mapping
+It selects each group from a source, one after the other. Groups that can be made of the same source
+share it, so that nothing is read twice.
+"""
+
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Date,
+    DateTime,
     Integer,
     Select,
     String,
     bindparam,
     case,
-    desc,
     func,
     literal_column,
     null,
     select,
     union_all,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import CTE, CompoundSelect
 
-from call_analytics.db.figures.groups import Group, GroupMeasures
-from call_analytics.db.figures.measures import Measure, total_of
-from call_analytics.db.figures.tiles import tiles
+from call_analytics.db.figures.measures import CALLS, MEASURES, Measure, total_of
+from call_analytics.db.figures.query import ASSISTANT, Dimension, Group, Steps
+from call_analytics.db.figures.sources import Source, summed
 from call_analytics.db.models import Assistant
 from call_analytics.db.rollups.triggers import are_rolled_up
 
+ASSISTANT_NAME = "assistant_name"
+READINESS = -1
+"""The number of the row whose ``calls`` is 1 where the rollups that were read are ready."""
+
+
+class PlannedGroup(NamedTuple):
+    """What a group's part of the statement depends on."""
+
+    source: int
+    measures: frozenset[Measure]
+    dimensions: tuple[Dimension, ...]
+    has_steps: bool
+    is_limited: bool
+
+
+class Plan(NamedTuple):
+    """What a statement depends on. All else of a query is its parameters."""
+
+    sources: tuple[Source, ...]
+    groups: tuple[PlannedGroup, ...]
+    use_rollups: bool
+
+
+class _Need(NamedTuple):
+    """What a source is needed for: its steps, and by which dimensions they are divided."""
+
+    steps: Steps | None
+    dimensions: tuple[Dimension, ...]
+
 
 @lru_cache(maxsize=512)
-def figures_statement(
-    measures: GroupMeasures, *, use_rollups: bool
-) -> Select[Any] | CompoundSelect[Any]:
-    """The statement, with the parameters that ``db.figures.reader`` gives it."""
-    covering = tiles(measures, use_rollups=use_rollups)
-    source = covering[0] if len(covering) == 1 else union_all(*covering)
-    tiled = source.cte("tiles")
-    groups: list[Select[Any]] = []
-    for_totals = tiled
-    if Group.DAYS in measures.by_group:
-        for_totals = days = _by_day(tiled, measures)  # they are fewer, and add up to the same
-        groups.append(_days(days, measures.by_group[Group.DAYS]))
-    if Group.TOTALS in measures.by_group:
-        groups.append(_totals(for_totals, measures.by_group[Group.TOTALS]))
-    if Group.ASSISTANTS in measures.by_group:
-        groups.append(_assistants(tiled, measures.by_group[Group.ASSISTANTS]))
-    if use_rollups:  # seen in the same snapshot as the rollups themselves
-        groups.append(_row(Group.READINESS, {Measure.CALLS: _readiness()}))
-    rows = groups[0] if len(groups) == 1 else union_all(*groups)
-    return rows.order_by("group", "day", desc("calls"), "assistant_id")
-
-
-_NO_DAY: ColumnElement[Any] = null().cast(Date)
-_NO_ID: ColumnElement[Any] = null().cast(Integer)
-_NO_NAME: ColumnElement[Any] = null().cast(String)
-_NO_MEASURE: ColumnElement[Any] = null().cast(BigInteger)
-
-
-def _row(
-    group: Group,
-    measures: Mapping[Measure, ColumnElement[Any]],
-    *,
-    day: ColumnElement[Any] = _NO_DAY,
-    assistant_id: ColumnElement[Any] | InstrumentedAttribute[Any] = _NO_ID,
-    assistant_name: ColumnElement[Any] | InstrumentedAttribute[Any] = _NO_NAME,
-) -> Select[Any]:
-    """A SELECT with the columns of ``FigureRow``, which are the same for every group."""
-    return select(
-        literal_column(str(int(group)), Integer).label("group"),
-        day.label("day"),
-        assistant_id.label("assistant_id"),
-        assistant_name.label("assistant_name"),
-        *(measures.get(measure, _NO_MEASURE).label(measure) for measure in Measure),
+def plan(groups: tuple[Group, ...], *, use_rollups: bool) -> tuple[Plan, tuple[Steps | None, ...]]:
+    """The plan for groups, and the steps of each of its sources."""
+    needs = _needs(groups, use_rollups=use_rollups)
+    distinct = list(dict.fromkeys(needs))
+    sources = []
+    for number, need in enumerate(distinct):
+        served = [group for group, its in zip(groups, needs, strict=True) if its == need]
+        measures = {CALLS}.union(*(group.measures for group in served))
+        sources.append(
+            Source(
+                number,
+                has_steps=need.steps is not None,
+                dimensions=need.dimensions,
+                measures=tuple(sorted(measures, key=lambda measure: measure.name)),
+            )
+        )
+    planned = tuple(
+        PlannedGroup(
+            source=distinct.index(need),
+            measures=group.measures,
+            dimensions=group.dimensions,
+            has_steps=group.steps is not None,
+            is_limited=group.largest is not None,
+        )
+        for group, need in zip(groups, needs, strict=True)
     )
+    return Plan(tuple(sources), planned, use_rollups), tuple(need.steps for need in distinct)
+
+
+def _needs(groups: Sequence[Group], *, use_rollups: bool) -> list[_Need]:
+    """The source of each group.
+
+    Rollups are read as coarsely as each group allows: rows of dimensions are many, those of time
+    alone are few. Calls are read once, finely enough for all groups that can share them.
+    """
+    needs = []
+    for group in groups:
+        sharing = [
+            other.steps
+            for other in groups
+            if other.steps is not None and (other.dimensions == group.dimensions or not use_rollups)
+        ]
+        steps = sharing[0] if group.steps is None and sharing else group.steps
+        needs.append(_Need(steps, group.dimensions))
+    if use_rollups:
+        return needs
+    dimensions: dict[Steps | None, dict[Dimension, None]] = {}
+    for need in needs:
+        dimensions.setdefault(need.steps, {}).update(dict.fromkeys(need.dimensions))
+    return [_Need(need.steps, tuple(dimensions[need.steps])) for need in needs]
+
+
+@lru_cache(maxsize=512)
+def figures_statement(plan: Plan, dialect: str) -> Select[Any] | CompoundSelect[Any]:
+    """The statement of a plan, whose rows have the columns of every group.
+
+    Its parameters are ``organization_id``, the tiles of each source (see ``sources``) and
+    ``largest_<number>`` for each group that is limited.
+    """
+    sources = [summed(source, dialect, use_rollups=plan.use_rollups) for source in plan.sources]
+    columns = _Columns(plan.groups)
+    selects = [
+        _rows_of(number, group, sources[group.source], columns)
+        for number, group in enumerate(plan.groups)
+    ]
+    if plan.use_rollups:  # seen in the same snapshot as the rollups themselves
+        selects.append(columns.row(READINESS, {CALLS.name: _readiness()}))
+    rows = selects[0] if len(selects) == 1 else union_all(*selects)
+    return rows.order_by("number", *columns.keys)
+
+
+class _Columns:
+    """The columns of the statement's rows, which are the same for every group."""
+
+    def __init__(self, groups: Sequence[PlannedGroup]) -> None:
+        measures = dict.fromkeys(MEASURES)
+        for group in groups:
+            measures |= dict.fromkeys(group.measures)
+        dimensions = {dimension for group in groups for dimension in group.dimensions}
+        self._types: dict[str, Any] = {"position": Integer(), "bucket": DateTime()}
+        for dimension in sorted(dimensions, key=lambda dimension: dimension.name):
+            self._types[dimension.name] = dimension.of_call.type
+        self.keys = list(self._types)
+        """What rows are in the order of, within their group."""
+        self._types[ASSISTANT_NAME] = String()
+        for measure in measures:
+            self._types[measure.name] = BigInteger()
+
+    def row(self, number: int, values: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+        """A SELECT with all columns; those without a value are null."""
+        return select(
+            literal_column(str(number), Integer).label("number"),
+            *(
+                values.get(name, null().cast(type_)).label(name)
+                for name, type_ in self._types.items()
+            ),
+        )
 
 
 def _readiness() -> ColumnElement[int]:
@@ -82,48 +166,31 @@ def _readiness() -> ColumnElement[int]:
     return are_ready.cast(BigInteger)
 
 
-def _summed(rows: CTE, measures: frozenset[Measure]) -> dict[Measure, ColumnElement[Any]]:
-    return {measure: total_of(rows.columns[measure]) for measure in measures}
-
-
-def _by_day(tiled: CTE, measures: GroupMeasures) -> CTE:
-    needed = measures.by_group[Group.DAYS] | measures.by_group.get(Group.TOTALS, frozenset())
-    day = tiled.columns.day
-    sums = (column.label(measure) for measure, column in _summed(tiled, needed).items())
-    return select(day, *sums).group_by(day).having(_has_calls(tiled)).cte("days")
-
-
-def _days(days: CTE, measures: frozenset[Measure]) -> Select[Any]:
-    return _row(
-        Group.DAYS,
-        {measure: days.columns[measure] for measure in measures},
-        day=days.columns.day,
+def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:
+    names = [dimension.name for dimension in group.dimensions]
+    keys = {name: source.c[name] for name in (["bucket"] if group.has_steps else []) + names}
+    measures = group.measures | ({CALLS} if keys else set())
+    sums = {measure.name: total_of(source.c[measure.name]) for measure in measures}
+    if not keys:
+        return columns.row(number, sums).select_from(source)
+    calls = sums[CALLS.name]
+    rows = (
+        select(*keys.values(), *(column.label(name) for name, column in sums.items()))
+        .group_by(*keys.values())
+        # A bucket whose calls were all deleted may have rollup rows that add up to 0.
+        .having(calls != literal_column("0"))
     )
-
-
-def _totals(rows: CTE, measures: frozenset[Measure]) -> Select[Any]:
-    return _row(Group.TOTALS, _summed(rows, measures)).select_from(rows)
-
-
-def _assistants(tiled: CTE, measures: frozenset[Measure]) -> Select[Any]:
-    assistant_id = tiled.columns.assistant_id
-    sums = _summed(tiled, measures)
-    ranked = (
-        select(assistant_id, *(column.label(measure) for measure, column in sums.items()))
-        .group_by(assistant_id)
-        .having(_has_calls(tiled))
-        .order_by(sums[Measure.CALLS].desc(), assistant_id)
-        .limit(bindparam("assistant_limit", type_=Integer))
-        .subquery("ranked")
-    )
-    return _row(
-        Group.ASSISTANTS,
-        {measure: ranked.columns[measure] for measure in measures},
-        assistant_id=ranked.columns.assistant_id,
-        assistant_name=func.coalesce(Assistant.name, literal_column("''")),
-    ).join_from(ranked, Assistant, Assistant.id == ranked.columns.assistant_id)
-
-
-def _has_calls(tiled: CTE) -> ColumnElement[bool]:
-    # A day or an assistant whose calls were all deleted may have rollup rows that add up to 0.
-    return total_of(tiled.columns.calls) != literal_column("0")
+    if group.is_limited:
+        order = [calls.desc(), *(keys[name] for name in names)]
+        rows = (
+            rows.add_columns(func.row_number().over(order_by=order).label("position"))
+            .order_by(*order)
+            .limit(bindparam(f"largest_{number}", type_=Integer))
+        )
+    found = rows.subquery(f"group_{number}")
+    values: dict[str, ColumnElement[Any]] = dict(found.c.items())
+    if ASSISTANT not in group.dimensions:
+        return columns.row(number, values).select_from(found)
+    values[ASSISTANT_NAME] = func.coalesce(Assistant.name, literal_column("''"))
+    its_assistant = Assistant.id == found.c[ASSISTANT.name]
+    return columns.row(number, values).select_from(found).join(Assistant, its_assistant)

@@ -1,87 +1,131 @@
-"""Tiles: sources of calls that together cover a window exactly once.
+"""Tiles: ranges of rows that together hold the calls of a window exactly once.
 
-Without rollups there is one, the calls themselves. With rollups, whole days come from day rows, the
-hours up to the first midnight from hour rows, and the rest of the hour at the window's edge from
-the calls.
+A tile is a range of calls, or of rollup rows of one grain. The coarsest rows that fit are taken:
+days where whole days are in one bucket, hours at both ends of these, and so on. Only what is left
+at the ends of a window, or of a bucket, is read from the calls.
 """
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
-
-from call_analytics.db.dialects import is_instant, utc_date
-from call_analytics.db.figures.groups import Group, GroupMeasures
-from call_analytics.db.figures.measures import sums_of_calls
-from call_analytics.db.models import Call
-from call_analytics.db.rollups.layout import DAY, HOUR, call_rollups
-from call_analytics.db.tenant import in_scope
+from call_analytics.db.figures.query import Span, Steps, Window
+from call_analytics.db.rollups.grains import GRAINS, Grain
 
 
-def tile_edges(since: datetime) -> dict[str, datetime]:
-    """Where the tiles of a window begin: at its start, the next full hour, the next midnight."""
-    start = since.astimezone(UTC).replace(tzinfo=None)
-    hour = _round_up(start, start.replace(minute=0, second=0, microsecond=0), timedelta(hours=1))
-    day = _round_up(hour, hour.replace(hour=0), timedelta(days=1))
-    return {"since": start, "since_hour": hour, "since_day": day}
+class Tile(NamedTuple):
+    """Rows from ``start`` to before ``end``, all in one bucket or each in its own."""
+
+    bucket: datetime | None
+    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket."""
+    grain: int
+    """The number of a grain; 0 where each row's timestamp is its bucket."""
+    start: datetime
+    end: datetime | None
+    """None is the end of time."""
 
 
-def tiles(measures: GroupMeasures, *, use_rollups: bool) -> list[Select[Any]]:
-    """The tiles, each with the measures, and with the keys of the groups."""
-    if not use_rollups:
-        return [_calls_tile(measures, _started("since"))]
-    before_hour = Call.started_at < _edge("since_hour")
-    hours = call_rollups.c.bucket >= _edge("since_hour"), call_rollups.c.bucket < _edge("since_day")
-    return [
-        _calls_tile(measures, _started("since"), before_hour),
-        _rollup_tile(measures, HOUR, *hours),
-        _rollup_tile(measures, DAY, call_rollups.c.bucket >= _edge("since_day")),
-    ]
+class Tiles(NamedTuple):
+    """The tiles of one window, by what they are ranges of."""
+
+    of_rollups: list[Tile]
+    of_calls: list[Tile]
 
 
-def _round_up(moment: datetime, rounded_down: datetime, step: timedelta) -> datetime:
-    return rounded_down if rounded_down == moment else rounded_down + step
+def tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Tiles:
+    """The tiles of a window, whose rollups have these grains, the coarsest first.
+
+    Without grains, all tiles are of calls. Without steps, the buckets of tiles mean nothing.
+    """
+    found = Tiles([], [])
+    for tile, is_stored in _merged(_tiles(window, steps, grains)):
+        (found.of_rollups if is_stored else found.of_calls).append(tile)
+    return found
 
 
-def _calls_tile(measures: GroupMeasures, *conditions: ColumnElement[bool]) -> Select[Any]:
-    """A tile of calls, summed up as far as the groups allow."""
-    keys = _keys(measures, Call.assistant_id, Call.started_at)
-    return (
-        select(*keys, *sums_of_calls(measures.all, Call.status, Call.duration))
-        .where(in_scope(Call.assistant_id), *conditions, is_instant(Call.started_at))
-        .group_by(*keys)
-    )
+_Found = tuple[Tile, bool]
+"""A tile, and whether it is one of rollups."""
 
 
-def _rollup_tile(
-    measures: GroupMeasures, grain: int, *conditions: ColumnElement[bool]
-) -> Select[Any]:
-    """A tile of rollup rows of one grain, as they are."""
-    columns = call_rollups.c
-    keys = _keys(measures, columns.assistant_id, columns.bucket)
-    return select(*keys, *(columns[measure].label(measure) for measure in measures.all)).where(
-        in_scope(columns.assistant_id),
-        columns.grain == literal_column(str(grain)),
-        *conditions,
-    )
+def _tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Iterator[_Found]:
+    if steps is None:
+        yield from _in_bucket(window.start, window.start, window.end, grains)
+        return
+    rest = window.start
+    for span in steps.spans:
+        start = max(span.start, window.start)
+        end = span.end if window.end is None else min(span.end, window.end)
+        if start < end:
+            grain = _grain_of(span)
+            if grain is None:
+                yield from _in_bucket(span.bucket, start, end, grains)
+            else:
+                yield from _by_grain(grain, start, end, grains)
+        rest = max(rest, end)
+    yield from _by_grain(steps.rest, rest, window.end, grains)
 
 
-def _keys(
-    measures: GroupMeasures,
-    assistant_id: Any,  # noqa: ANN401 - columns of two kinds of tables
-    moment: Any,  # noqa: ANN401
-) -> list[ColumnElement[Any]]:
-    keys: list[ColumnElement[Any]] = []
-    if Group.DAYS in measures.by_group:
-        keys.append(utc_date(moment).label("day"))
-    if Group.ASSISTANTS in measures.by_group:
-        keys.append(assistant_id.label("assistant_id"))
-    return keys
+def _grain_of(span: Span) -> Grain | None:
+    """The grain of which a span is one bucket."""
+    for grain in GRAINS:
+        if grain.floor(span.start) == span.bucket and grain.next(span.bucket) == span.end:
+            return grain
+    return None
 
 
-def _started(edge: str) -> ColumnElement[bool]:
-    return Call.started_at >= _edge(edge)
+def _by_grain(
+    grain: Grain, start: datetime, end: datetime | None, grains: Sequence[Grain]
+) -> Iterator[_Found]:
+    """The tiles of a range that is cut into the buckets of a grain."""
+    if end is not None and start >= end:
+        return
+    if grain not in grains:
+        yield Tile(None, grain.number, start, end), False
+        return
+    finer = grains[grains.index(grain) + 1 :]
+    first = grain.ceil(start)
+    last = None if end is None else grain.floor(end)
+    if end is not None and last is not None and first > last:
+        yield from _in_bucket(last, start, end, finer)
+        return
+    yield from _in_bucket(grain.floor(start), start, first, finer)
+    if first != last:
+        yield Tile(None, grain.number, first, last), True
+    if end is not None and last is not None:
+        yield from _in_bucket(last, last, end, finer)
 
 
-def _edge(name: str) -> ColumnElement[datetime]:
-    return bindparam(name, type_=Call.started_at.type)
+def _in_bucket(
+    bucket: datetime, start: datetime, end: datetime | None, grains: Sequence[Grain]
+) -> Iterator[_Found]:
+    """The tiles of a range that is in one bucket."""
+    if end is not None and start >= end:
+        return
+    if not grains:
+        yield Tile(bucket, 0, start, end), False
+        return
+    coarsest, finer = grains[0], grains[1:]
+    first = coarsest.ceil(start)
+    last = None if end is None else coarsest.floor(end)
+    if last is not None and first >= last:
+        yield from _in_bucket(bucket, start, end, finer)
+        return
+    yield from _in_bucket(bucket, start, first, finer)
+    yield Tile(bucket, coarsest.number, first, last), True
+    if last is not None:
+        yield from _in_bucket(bucket, last, end, finer)
+
+
+def _merged(found: Iterable[_Found]) -> Iterator[_Found]:
+    """The same tiles, where one that goes on with another is part of it."""
+    pending: _Found | None = None
+    for tile, is_stored in found:
+        if pending is not None:
+            before, was_stored = pending
+            if was_stored is is_stored and before.end == tile.start and before[:2] == tile[:2]:
+                pending = before._replace(end=tile.end), is_stored
+                continue
+            yield pending
+        pending = tile, is_stored
+    if pending is not None:
+        yield pending

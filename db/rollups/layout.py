@@ -32,19 +32,13 @@ from sqlalchemy import (
     union_all,
 )
 
-from call_analytics.db.dialects import is_instant, utc_day, utc_hour
-from call_analytics.db.figures.measures import Measure, sums_of_calls, total_of
+from call_analytics.db.dialects import is_instant
+from call_analytics.db.figures.measures import MEASURES, sums_of_calls, total_of
 from call_analytics.db.models import Assistant, Call
+from call_analytics.db.rollups.grains import STORED_GRAINS
 
-HOUR = 1
-DAY = 24
-"""Grains, by their length in hours. Hours can be summed to the days of every time zone that is a
-whole number of hours from UTC."""
-
-GRAINS = ((HOUR, utc_hour), (DAY, utc_day))
-"""Each grain, and what makes a timestamp its bucket."""
-
-MEASURES = ", ".join(Measure)
+SUMS = ", ".join(measure.name for measure in MEASURES)
+"""The columns of the sums, as a statement lists them."""
 
 WATCHED = "assistant_id, started_at, status, duration"
 """The columns of a call that its rollups depend on."""
@@ -57,7 +51,7 @@ call_rollups = Table(
     Column("assistant_id", BigInteger, nullable=False),
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", DateTime, nullable=False),
-    *(Column(measure.value, BigInteger, nullable=False) for measure in Measure),
+    *(Column(measure.name, BigInteger, nullable=False) for measure in MEASURES),
 )
 """``bucket`` is the start of the hour or day, in UTC. Several rows of one key add up."""
 
@@ -94,26 +88,26 @@ def differences() -> Select[Any]:
     summed = [
         select(
             Call.assistant_id,
-            literal_column(str(grain), SmallInteger).label("grain"),
-            bucket_of(Call.started_at).label("bucket"),
-            *sums_of_calls(Measure, Call.status, Call.duration),
+            literal_column(str(grain.number), SmallInteger).label("grain"),
+            grain.bucket_of(Call.started_at).label("bucket"),
+            *sums_of_calls(MEASURES, Call.status, Call.duration),
         )
         .where(Call.assistant_id == assistant_id, is_instant(Call.started_at))
-        .group_by(Call.assistant_id, bucket_of(Call.started_at))
-        for grain, bucket_of in GRAINS
+        .group_by(Call.assistant_id, grain.bucket_of(Call.started_at))
+        for grain in STORED_GRAINS
     ]
     stored = select(
         columns.assistant_id,
         columns.grain,
         columns.bucket,
-        *((-columns[measure]).label(measure) for measure in Measure),
+        *((-columns[measure.name]).label(measure.name) for measure in MEASURES),
     ).where(columns.assistant_id == assistant_id)
     both: list[Select[Any]] = [*summed, stored]
     rows = union_all(*both).subquery("both")
     keys = rows.c.assistant_id, rows.c.grain, rows.c.bucket
-    excess = {measure: total_of(rows.c[measure]) for measure in Measure}
+    excess = {measure.name: total_of(rows.c[measure.name]) for measure in MEASURES}
     return (
-        select(*keys, *(column.label(measure) for measure, column in excess.items()))
+        select(*keys, *(column.label(name) for name, column in excess.items()))
         .group_by(*keys)
         .having(or_(*(column != literal_column("0") for column in excess.values())))
     )

@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Dialect, Insert, Select, insert, literal_c
 
 from call_analytics.db.catalogs import Relation
 from call_analytics.db.dialects import is_instant
-from call_analytics.db.figures.measures import Measure, amounts_of_one_call
-from call_analytics.db.rollups.layout import GRAINS, MEASURES, WATCHED, call_rollups
+from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
+from call_analytics.db.rollups.grains import STORED_GRAINS
+from call_analytics.db.rollups.layout import SUMS, WATCHED, call_rollups
 
 EVENTS = ("insert", "update", "delete", "truncate")
 _NAMES = ", ".join(f"'call_rollups_{event}'" for event in EVENTS)
@@ -90,11 +91,11 @@ WITH merge_lock AS MATERIALIZED (
       AND old.grain = waiting.grain AND old.bucket = waiting.bucket
     RETURNING old.*
 ), merged AS (
-    INSERT INTO call_rollups (assistant_id, grain, bucket, {MEASURES}, is_merged)
-    SELECT assistant_id, grain, bucket, {", ".join(f"sum({measure})" for measure in Measure)}, true
+    INSERT INTO call_rollups (assistant_id, grain, bucket, {SUMS}, is_merged)
+    SELECT assistant_id, grain, bucket, {", ".join(f"sum({measure})" for measure in MEASURES)}, true
     FROM gone
     GROUP BY assistant_id, grain, bucket
-    HAVING {" OR ".join(f"sum({measure}) <> 0" for measure in Measure)}
+    HAVING {" OR ".join(f"sum({measure}) <> 0" for measure in MEASURES)}
 )
 SELECT count(*) FROM gone
 """
@@ -164,7 +165,7 @@ class PostgreSQLTriggers:
 
     def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
         schema = calls.schema
-        columns = ", ".join(f"{measure} bigint NOT NULL" for measure in Measure)
+        columns = ", ".join(f"{measure} bigint NOT NULL" for measure in MEASURES)
         schema_text = _literal(schema)
         old, new = "OLD TABLE AS old_rows", "NEW TABLE AS new_rows"
         changed = f"{_INSERTED} UNION ALL {_DELETED}"
@@ -180,7 +181,7 @@ class PostgreSQLTriggers:
             """,
             f"""
             CREATE INDEX ix_call_rollups_key
-            ON {schema}.call_rollups (assistant_id, grain, bucket) INCLUDE ({MEASURES})
+            ON {schema}.call_rollups (assistant_id, grain, bucket) INCLUDE ({SUMS})
             """,
             f"""
             CREATE INDEX ix_call_rollups_waiting
@@ -238,10 +239,12 @@ def _trigger(calls: Relation, event: str, body: str, transition_tables: str = ""
 def _addition(dialect: Dialect, schema: str, changed_rows: str) -> str:
     sums = [f"sum(sign * {amount})" for amount in amounts_of_one_call(dialect)]
     moment: ColumnElement[object] = literal_column("started_at")
-    buckets = [(grain, bucket_of(moment).compile(dialect=dialect)) for grain, bucket_of in GRAINS]
-    grains = ", ".join(f"({grain}::smallint, {bucket})" for grain, bucket in buckets)
+    grains = ", ".join(
+        f"({grain.number}::smallint, {grain.bucket_of(moment).compile(dialect=dialect)})"
+        for grain in STORED_GRAINS
+    )
     return f"""
-            INSERT INTO {schema}.call_rollups (assistant_id, grain, bucket, {MEASURES})
+            INSERT INTO {schema}.call_rollups (assistant_id, grain, bucket, {SUMS})
             SELECT assistant_id, grain, bucket, {", ".join(sums)}
             FROM ({changed_rows}) AS changed
             CROSS JOIN LATERAL (VALUES {grains}) AS g (grain, bucket)

@@ -12,8 +12,9 @@ from sqlalchemy.dialects import sqlite
 
 from call_analytics.db.catalogs import Relation
 from call_analytics.db.dialects import is_instant
-from call_analytics.db.figures.measures import Measure, amounts_of_one_call
-from call_analytics.db.rollups.layout import GRAINS, MEASURES, WATCHED, call_rollups
+from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
+from call_analytics.db.rollups.grains import STORED_GRAINS
+from call_analytics.db.rollups.layout import SUMS, WATCHED, call_rollups
 
 _READINESS = """
 SELECT is_ready AND 3 = (
@@ -44,12 +45,15 @@ class SQLiteTriggers:
         columns = call_rollups.c
         return addition.on_conflict_do_update(
             index_elements=["assistant_id", "grain", "bucket"],
-            set_={measure: columns[measure] + addition.excluded[measure] for measure in Measure},
+            set_={
+                measure.name: columns[measure.name] + addition.excluded[measure.name]
+                for measure in MEASURES
+            },
         )
 
     def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
         del calls  # there is no other of that name
-        columns = ", ".join(f"{measure} BIGINT NOT NULL" for measure in Measure)
+        columns = ", ".join(f"{measure} BIGINT NOT NULL" for measure in MEASURES)
         return [
             f"""
             CREATE TABLE call_rollups (
@@ -89,16 +93,16 @@ def _trigger(name: str, event: str, *additions: str) -> str:
 
 def _addition(dialect: Dialect, row: str, sign: str) -> str:
     values = ", ".join(f"{sign}({amount})" for amount in amounts_of_one_call(dialect, f"{row}."))
-    sums = ", ".join(f"{measure} = {measure} + excluded.{measure}" for measure in Measure)
+    sums = ", ".join(f"{measure} = {measure} + excluded.{measure}" for measure in MEASURES)
     moment: ColumnElement[object] = literal_column(f"{row}.started_at")
     counts = is_instant(moment).compile(dialect=dialect)
     additions = []
-    for grain, bucket_of in GRAINS:
-        bucket = bucket_of(moment).compile(dialect=dialect)
+    for grain in STORED_GRAINS:
+        bucket = grain.bucket_of(moment).compile(dialect=dialect)
         additions.append(
             f"""
-            INSERT INTO call_rollups (assistant_id, grain, bucket, {MEASURES})
-            SELECT {row}.assistant_id, {grain}, {bucket}, {values}
+            INSERT INTO call_rollups (assistant_id, grain, bucket, {SUMS})
+            SELECT {row}.assistant_id, {grain.number}, {bucket}, {values}
             WHERE {row}.assistant_id IS NOT NULL AND {counts}
             ON CONFLICT (assistant_id, grain, bucket) DO UPDATE SET {sums};
             """

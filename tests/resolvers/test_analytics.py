@@ -10,14 +10,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from call_analytics.resolvers.analytics import Analytics
-from call_analytics.resolvers.report import AssistantRow, DayRow, Report
-from call_analytics.resolvers.selected_figures import (
+from call_analytics.resolvers.question import (
     DAILY,
-    EVERYTHING,
     PER_ASSISTANT,
     TOTALS,
-    SelectedFigures,
+    Question,
+    everything,
 )
+from call_analytics.resolvers.report import AssistantRow, DayRow, Report
 from call_analytics.resolvers.window import Period, Window, window_for
 from tests.oracle import Row
 from tests.platform import NOW, Platform, recorded_statements
@@ -71,8 +71,7 @@ def test_an_answer_tells_its_sources(platform: Platform) -> None:
         report = _answer(
             platform,
             organization,
-            Period.LAST_7_DAYS,
-            EVERYTHING,
+            everything(Period.LAST_7_DAYS),
             may_use_rollups=may_use_rollups,
         )
         assert report.sources == sources
@@ -154,7 +153,8 @@ def test_another_organization_s_rows_change_nothing(platform: Platform, calls: l
 @given(
     calls=_calls,
     selected=st.builds(
-        SelectedFigures,
+        Question,
+        period=st.just(Period.LAST_30_DAYS),
         totals=st.frozensets(st.sampled_from(sorted(TOTALS))),
         daily=st.none() | st.frozensets(st.sampled_from(sorted(DAILY))),
         per_assistant=st.none() | st.frozensets(st.sampled_from(sorted(PER_ASSISTANT))),
@@ -163,30 +163,29 @@ def test_another_organization_s_rows_change_nothing(platform: Platform, calls: l
 )
 @hypothesis_settings(max_examples=60)
 def test_asking_for_fewer_figures_changes_no_value(
-    platform: Platform, calls: list[Any], selected: SelectedFigures
+    platform: Platform, calls: list[Any], selected: Question
 ) -> None:
     organization, _ = _fill(platform, calls)
-    everything = platform.expected(organization, "30d", limit=selected.assistant_limit)
+    whole = platform.expected(organization, "30d", limit=selected.assistant_limit)
 
-    report = _report(platform, organization, Period.LAST_30_DAYS, selected)
+    report = _report(platform, organization, selected)
     analytics = Analytics(platform.reader)
-    asked = (organization, Period.LAST_30_DAYS, selected)
-    platform.run(analytics.report(*asked, now=NOW))  # the first one looks for rollups
+    platform.run(analytics.report(organization, selected, now=NOW))  # it looks for rollups
     with recorded_statements() as statements:
-        platform.run(analytics.report(*asked, now=NOW))
+        platform.run(analytics.report(organization, selected, now=NOW))
 
     assert {figure: getattr(report, figure) for figure in selected.totals} == {
-        figure: everything[figure] for figure in selected.totals
+        figure: whole[figure] for figure in selected.totals
     }
     assert [_chosen(day._asdict(), selected.daily or ()) for day in report.daily_stats] == [
         _chosen(day, selected.daily or ())
-        for day in everything["daily_stats"].values()
+        for day in whole["daily_stats"].values()
         if selected.daily is not None
     ]
     per_assistant = ("assistant_id", "assistant_name", *(selected.per_assistant or ()))
     assert [_chosen(stat._asdict(), per_assistant) for stat in report.top_assistants] == [
         _chosen(stat, per_assistant)
-        for stat in everything["top_assistants"]
+        for stat in whole["top_assistants"]
         if selected.per_assistant is not None
     ]
     is_asked = selected.totals or selected.daily is not None or selected.per_assistant is not None
@@ -206,11 +205,11 @@ def test_days_and_assistants_add_up_to_the_totals(platform: Platform, calls: lis
         ("failed", report.failed_calls),
     ):
         assert sum(getattr(day, figure) for day in report.daily_stats) == total
-    everyone = SelectedFigures(per_assistant=frozenset({"calls"}), assistant_limit=100)
-    report = _report(platform, organization, Period.LAST_90_DAYS, everyone)
-    assert sum(stat.calls or 0 for stat in report.top_assistants) == sum(
-        day.total or 0 for day in _report(platform, organization, Period.LAST_90_DAYS).daily_stats
+    everyone = Question(
+        Period.LAST_90_DAYS, per_assistant=frozenset({"calls"}), assistant_limit=100
     )
+    ranking = _report(platform, organization, everyone).top_assistants
+    assert sum(stat.calls or 0 for stat in ranking) == report.total_calls
 
 
 @pytest.mark.parametrize("period", Period)
@@ -240,12 +239,11 @@ def _fill(platform: Platform, calls: list[Any]) -> tuple[int, int]:
     return organizations
 
 
-def _report(
-    platform: Platform, organization: int, period: Period, selected: SelectedFigures = EVERYTHING
-) -> Report:
+def _report(platform: Platform, organization: int, asked: Question | Period) -> Report:
     """The report from rollups, which must be the one from calls in all but its sources."""
+    question = everything(asked) if isinstance(asked, Period) else asked
     from_rollups, from_calls = (
-        _answer(platform, organization, period, selected, may_use_rollups=may_use_rollups)
+        _answer(platform, organization, question, may_use_rollups=may_use_rollups)
         for may_use_rollups in (True, False)
     )
     assert from_calls == replace(from_rollups, sources=from_calls.sources)
@@ -255,13 +253,12 @@ def _report(
 def _answer(
     platform: Platform,
     organization: int,
-    period: Period,
-    selected: SelectedFigures,
+    question: Question,
     *,
     may_use_rollups: bool,
 ) -> Report:
     analytics = Analytics(platform.reader, may_use_rollups=may_use_rollups)
-    report = platform.run(analytics.report(organization, period, selected, now=NOW))
+    report = platform.run(analytics.report(organization, question, now=NOW))
     assert isinstance(report, Report)
     return report
 

@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 from starlette.testclient import TestClient
 
 from call_analytics.access.counters import MemoryCounters
-from call_analytics.db.figures.groups import Figures
+from call_analytics.db.figures.query import Figures
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.models import UserApiKey
 from tests.platform import Platform, recorded_statements

@@ -234,7 +234,7 @@ def test_a_fault_of_ours_is_masked_and_logged(
     def break_down(*_arguments: object) -> None:
         raise RuntimeError("secret: SELECT * FROM user_api_keys")
 
-    monkeypatch.setattr("call_analytics.resolvers.analytics.measures_of", break_down)
+    monkeypatch.setattr("call_analytics.resolvers.analytics.groups_of", break_down)
     body = {"query": "{ callAnalytics { totalCalls } }"}
 
     with caplog.at_level(logging.ERROR, "call_analytics"):

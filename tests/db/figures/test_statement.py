@@ -11,17 +11,25 @@ import pytest
 from sqlalchemy import text
 
 from call_analytics.db.engine import connect
-from call_analytics.db.figures.groups import Figures, Group, GroupMeasures, Scope
-from call_analytics.db.figures.measures import Measure
-from call_analytics.db.figures.statement import figures_statement
-from call_analytics.db.figures.tiles import tile_edges
+from call_analytics.db.figures.measures import CALLS, MEASURES
+from call_analytics.db.figures.query import ASSISTANT, FigureQuery, Figures, Group, Steps, Window
+from call_analytics.db.figures.reader import statement_for
+from call_analytics.db.rollups.grains import DAY
 from tests.platform import NOW, Platform
 
+FEW, ALL = frozenset({CALLS}), frozenset(MEASURES)
+DAYS = Steps(rest=DAY)
 EVERY_SELECTION = [
-    GroupMeasures(*measures)
-    for measures in product((None, frozenset({Measure.CALLS}), frozenset(Measure)), repeat=3)
-    if any(measures)
+    tuple(group for group in groups if group is not None)
+    for groups in product(
+        (None, Group(FEW), Group(ALL)),
+        (None, Group(FEW, steps=DAYS), Group(ALL, steps=DAYS)),
+        (None, *(Group(measures, (ASSISTANT,), largest=10) for measures in (FEW, ALL))),
+    )
+    if any(groups)
 ]
+EVERYTHING = EVERY_SELECTION[-1]
+START = NOW.replace(tzinfo=None)
 SERIES = {
     "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) "
     "SELECT n FROM s",
@@ -51,21 +59,23 @@ STARTED_AT = {
 
 
 @pytest.mark.parametrize("use_rollups", [False, True])
-def test_totals_alone_group_by_nothing(platform: Platform, *, use_rollups: bool) -> None:
-    totals = GroupMeasures(totals=frozenset({Measure.CALLS}))
-    statement = figures_statement(totals, use_rollups=use_rollups)
-    sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
+def test_totals_alone_compute_nothing_else(platform: Platform, *, use_rollups: bool) -> None:
+    sql = _sql(platform, (Group(FEW),), use_rollups=use_rollups)
 
-    assert "group by" not in sql
-    assert "duration" not in sql.partition("from calls")[0]
+    assert "assistant_name" not in sql.replace("as assistant_name", "")
+    assert "duration" not in sql.partition("as varchar")[0]
 
 
 def test_calls_are_read_once(platform: Platform) -> None:
-    for measures in EVERY_SELECTION:
-        statement = figures_statement(measures, use_rollups=False)
-        sql = str(statement.compile(dialect=platform.reader.dialect)).lower()
+    for groups in EVERY_SELECTION:
+        assert _sql(platform, groups, use_rollups=False).count("join calls") == 1
 
-        assert sql.count("from calls") == 1
+
+def _sql(platform: Platform, groups: tuple[Group, ...], *, use_rollups: bool) -> str:
+    query = FigureQuery(1, Window(START), groups)
+    dialect = platform.reader.dialect
+    statement, _ = statement_for(query, dialect.name, use_rollups=use_rollups)
+    return str(statement.compile(dialect=dialect)).lower()
 
 
 @pytest.mark.slow
@@ -81,10 +91,10 @@ def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -
             platform.run(_analyze(platform))
         for organization in (huge, small):
             for days in (1, 90):
-                for measures, use_rollups in product(EVERY_SELECTION, (False, True)):
-                    plan = platform.run(
-                        _explain(platform, organization, days, measures, use_rollups=use_rollups)
-                    )
+                window = Window(START - timedelta(days=days, minutes=25))
+                for groups, use_rollups in product(EVERY_SELECTION, (False, True)):
+                    query = FigureQuery(organization, window, groups)
+                    plan = platform.run(_explain(platform, query, use_rollups=use_rollups))
                     _assert_index_only(platform, plan)
 
 
@@ -95,7 +105,7 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
     reader = platform.figures if use_rollups else platform.raw_figures
     organization = platform.add_organization()
     assistant = platform.add_assistant(organization)
-    measures = GroupMeasures(*[frozenset(Measure)] * 3)
+    query = FigureQuery(organization, Window(START - timedelta(days=90)), EVERYTHING)
 
     async def write() -> None:
         for number in range(150):
@@ -110,21 +120,20 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
         writing = asyncio.create_task(write())
         answers = []
         while not writing.done():
-            scope = Scope(organization, since=NOW - timedelta(days=90))
-            answers.append(await reader.read(scope, measures, assistant_limit=1))
+            answers.append(await reader.read(query))
         await writing
         return answers
 
     answers = platform.run(read_while_writing())
 
-    assert len({answer.rows[0].calls for answer in answers}) > 1, "nothing was written meanwhile"
+    assert len({answer.groups[0][0].calls for answer in answers}) > 1, "nothing was written"
     for answer in answers:
         assert answer.from_rollups is use_rollups
-        totals, *rest = answer.rows
-        for group in (Group.DAYS, Group.ASSISTANTS):
-            for measure in Measure:
-                parts = sum(getattr(row, measure) for row in rest if row.group == group)
-                assert parts == getattr(totals, measure)
+        (totals,), *lists = answer.groups
+        for rows in lists:
+            for measure in MEASURES:
+                parts = sum(getattr(row, measure.name) for row in rows)
+                assert parts == getattr(totals, measure.name)
 
 
 def _add_bulk(platform: Platform, assistant: int, count: int) -> None:
@@ -146,28 +155,25 @@ async def _analyze(platform: Platform) -> None:
 
 
 async def _explain(
-    platform: Platform, organization: int, days: int, measures: GroupMeasures, *, use_rollups: bool
+    platform: Platform, query: FigureQuery, *, use_rollups: bool
 ) -> list[dict[str, Any]]:
     """The nodes of the plan that read calls or their rollups."""
-    values = {
-        "organization_id": organization,
-        **tile_edges(NOW - timedelta(days=days, minutes=25)),
-        "assistant_limit": 10,
-    }
-    compiled = (
-        figures_statement(measures, use_rollups=use_rollups)
-        .params(values)
-        .compile(dialect=platform.reader.dialect, compile_kwargs={"literal_binds": True})
-    )
+    dialect = platform.reader.dialect
+    statement, parameters = statement_for(query, dialect.name, use_rollups=use_rollups)
+    compiled = statement.compile(dialect=dialect)
+    values = compiled.construct_params(parameters)
+    assert compiled.positiontup is not None
+    in_order = tuple(values[name] for name in compiled.positiontup)
     async with connect(platform.reader) as connection:
         if connection.dialect.name == "sqlite":
-            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", in_order)
             return [
                 {"detail": row.detail}
                 for row in rows
-                if " call" in row.detail and "state" not in row.detail
+                if row.detail.startswith(("SEARCH call", "SCAN call"))
+                and not row.detail.startswith(("SCAN call_tiles", "SCAN call_rollups_state"))
             ]
-        found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}")
+        found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}", in_order)
         plans = found.scalar_one()
         plans = json.loads(plans) if isinstance(plans, str) else plans
         return [node for node in _nodes(plans[0]["Plan"]) if _reads_calls(node)]

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from call_analytics.db.errors import OperatorError
-from call_analytics.db.figures.groups import Figures, GroupMeasures, Scope
-from call_analytics.db.figures.measures import Measure
+from call_analytics.db.figures.query import FigureQuery, Figures, Window
 from call_analytics.db.rollups.state import RollupState, rollup_condition, rollup_status
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
+from tests.figures import EVERYTHING
 from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
 
@@ -349,12 +349,9 @@ def _read(platform: Platform, organization: int | None = None, *, raw: bool = Fa
     """All figures of the last week, from a reader that looks for rollups."""
     reader = platform.raw_figures if raw else platform.figures
     reader.look_again()
-    scope = Scope(
-        organization or platform.assistants[0]["organization_id"], since=NOW - timedelta(days=7)
-    )
-    figures = platform.run(
-        reader.read(scope, GroupMeasures(*[frozenset(Measure)] * 3), assistant_limit=5)
-    )
+    organization = organization or platform.assistants[0]["organization_id"]
+    window = Window((NOW - timedelta(days=7)).replace(tzinfo=None))
+    figures = platform.run(reader.read(FigureQuery(organization, window, EVERYTHING)))
     assert isinstance(figures, Figures)
     return figures
 
@@ -364,4 +361,4 @@ def _assert_right(
 ) -> None:
     figures = _read(platform, organization)
     assert figures.from_rollups is from_rollups
-    assert figures.rows == _read(platform, organization, raw=True).rows
+    assert figures.groups == _read(platform, organization, raw=True).groups

@@ -24,18 +24,18 @@ from sqlalchemy import delete, insert, select, text, update
 from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import connect, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
-from call_analytics.db.figures.groups import Figures, Group, GroupMeasures, Scope
-from call_analytics.db.figures.measures import Measure
+from call_analytics.db.figures.measures import MEASURES
+from call_analytics.db.figures.query import FigureQuery, Figures, Window
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.compaction import compact_rollups
 from call_analytics.db.rollups.layout import Difference
 from call_analytics.db.rollups.state import RollupState, rollup_state, rollup_status
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
 from tests.conftest import ServiceFactory
+from tests.figures import EVERYTHING
 from tests.platform import NOW, PERIOD_DAYS, Platform, call_row
 from tests.postgres import PostgresCluster
 
-EVERYTHING = GroupMeasures(*[frozenset(Measure)] * 3)
 START = NOW.replace(tzinfo=None)
 
 NO_TIMES = {
@@ -403,7 +403,7 @@ def test_writers_need_no_privilege_on_rollups_and_readers_of_calls_may_read_them
 
     figures = reader.run(_read(reader, organization, NOW, 7, raw=False))
     assert figures.from_rollups
-    assert figures.rows[0].failed == platform.expected(organization, "7d")["failed_calls"]
+    assert figures.groups[0][0].failed == platform.expected(organization, "7d")["failed_calls"]
     with pytest.raises(DatabaseUnavailable, match="permission denied"):
         caller.run(caller.execute(text("DELETE FROM call_rollups")))
     for opened in (caller, reader, platform):
@@ -671,8 +671,8 @@ async def _read(
     platform: Platform, organization: int, now: datetime, days: int, *, raw: bool
 ) -> Figures:
     reader = platform.raw_figures if raw else platform.figures
-    scope = Scope(organization, since=now - timedelta(days=days))
-    return await reader.read(scope, EVERYTHING, assistant_limit=10)
+    window = Window((now - timedelta(days=days)).replace(tzinfo=None))
+    return await reader.read(FigureQuery(organization, window, EVERYTHING))
 
 
 def _assert_agreement(
@@ -683,10 +683,9 @@ def _assert_agreement(
     figures, raw = (
         platform.run(_read(platform, organization, now, days, raw=raw)) for raw in (False, True)
     )
-    rolled = figures.rows
-    assert rolled == raw.rows
+    assert figures.groups == raw.groups
     expected = platform.expected(organization, period, now=now)
-    totals = rolled[0]
+    (totals,), daily, assistants = figures.groups
     assert (totals.calls, totals.completed, totals.failed, totals.ongoing) == (
         expected["total_calls"],
         expected["completed_calls"],
@@ -695,15 +694,14 @@ def _assert_agreement(
     )
     assert totals.completed_duration == expected["total_duration"]
     assert {
-        row.day.isoformat(): {"total": row.calls, "completed": row.completed, "failed": row.failed}
-        for row in rolled
-        if row.group == Group.DAYS
+        day.bucket.date().isoformat(): {
+            "total": day.calls,
+            "completed": day.completed,
+            "failed": day.failed,
+        }
+        for day in daily
     } == expected["daily_stats"]
-    assert [
-        (row.assistant_id, row.calls, row.duration)
-        for row in rolled
-        if row.group == Group.ASSISTANTS
-    ] == [
+    assert [(row.assistant_id, row.calls, row.duration) for row in assistants] == [
         (stat["assistant_id"], stat["calls"], stat["duration"])
         for stat in expected["top_assistants"]
     ]
@@ -711,11 +709,11 @@ def _assert_agreement(
 
 
 def _assert_parts_agree(figures: Figures) -> None:
-    rows = figures.rows
-    for group in (Group.DAYS, Group.ASSISTANTS):
-        for measure in Measure:
-            parts = sum(getattr(row, measure) for row in rows if row.group == group)
-            assert parts == getattr(rows[0], measure)
+    (totals,), *lists = figures.groups
+    for rows in lists:
+        for measure in MEASURES:
+            parts = sum(getattr(row, measure.name) for row in rows)
+            assert parts == getattr(totals, measure.name)
 
 
 def _differences(platform: Platform, *, repair: bool = False) -> list[Difference]:

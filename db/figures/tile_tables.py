@@ -1,0 +1,110 @@
+"""Tiles as a table that a statement joins with; part of the dialect seam.
+
+A statement is the same for any number of tiles: they are its parameters.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+from sqlalchemy import (
+    DateTime,
+    FromClause,
+    Integer,
+    SmallInteger,
+    String,
+    bindparam,
+    column,
+    func,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+from call_analytics.db.figures.tiles import Tile
+
+TYPES: dict[str, TypeEngine[Any]] = {
+    "bucket": DateTime(),
+    "grain": SmallInteger(),
+    "start": DateTime(),
+    "end": DateTime(),
+}
+"""The columns of the table, which are those of a ``Tile``."""
+
+
+class TileTables(Protocol):
+    """One database's way to read parameters as a table."""
+
+    def table(self, name: str) -> FromClause:
+        """The table of the tiles that the parameters of this name hold."""
+        ...
+
+    def parameters(self, name: str, tiles: Sequence[Tile]) -> dict[str, Any]:
+        """The parameters of this name, holding these tiles."""
+        ...
+
+
+class PostgreSQLTileTables:
+    """An array for each column."""
+
+    INFINITY = datetime.max  # noqa: DTZ901 - stored timestamps have no zone
+    """The driver sends infinity for it."""
+
+    def table(self, name: str) -> FromClause:
+        arrays: list[Any] = [
+            bindparam(f"{name}_{column_name}", type_=ARRAY(type_))
+            for column_name, type_ in TYPES.items()
+        ]
+        columns: list[Any] = [column(column_name, type_) for column_name, type_ in TYPES.items()]
+        return func.unnest(*arrays).table_valued(*columns, name=name).render_derived()
+
+    def parameters(self, name: str, tiles: Sequence[Tile]) -> dict[str, Any]:
+        return {
+            f"{name}_bucket": [tile.bucket for tile in tiles],
+            f"{name}_grain": [tile.grain for tile in tiles],
+            f"{name}_start": [tile.start for tile in tiles],
+            f"{name}_end": [tile.end or self.INFINITY for tile in tiles],
+        }
+
+
+class SQLiteTileTables:
+    """An array of arrays in JSON. It is read once, and not again for each row that is joined."""
+
+    END_OF_TIME = "~"
+    """Comes after the text of every timestamp."""
+
+    def table(self, name: str) -> FromClause:
+        rows = func.json_each(bindparam(name, type_=String())).table_valued("value")
+        values = (
+            func.json_extract(rows.c.value, f"$[{number}]", type_=Integer())
+            for number in range(len(TYPES))
+        )
+        columns: list[Any] = [
+            type_coerce(value, type_).label(column_name)
+            for value, (column_name, type_) in zip(values, TYPES.items(), strict=True)
+        ]
+        return select(*columns).cte(name).prefix_with("MATERIALIZED")
+
+    def parameters(self, name: str, tiles: Sequence[Tile]) -> dict[str, Any]:
+        rows = [
+            (
+                tile.bucket and _text(tile.bucket),
+                tile.grain,
+                _text(tile.start),
+                self.END_OF_TIME if tile.end is None else _text(tile.end),
+            )
+            for tile in tiles
+        ]
+        return {name: orjson.dumps(rows).decode()}
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(" ", "microseconds")
+
+
+TILE_TABLES: dict[str, TileTables] = {
+    "sqlite": SQLiteTileTables(),
+    "postgresql": PostgreSQLTileTables(),
+}

@@ -1,0 +1,163 @@
+"""The calendar of a time zone: how time is cut into steps. ``zoneinfo`` is used here only.
+
+A local date is that of an instant in the zone, by the zone's rules at that instant. So a day may
+have 23 or 25 hours, and where clocks are set back over midnight, a date has two spans.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import lru_cache, partial
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from call_analytics.db.figures.query import Span, Steps
+from call_analytics.db.rollups.grains import DAY, HOUR, QUARTER_HOUR, Grain
+
+MARGIN = timedelta(days=2)
+"""More than any offset from UTC, and than any change of it."""
+
+
+class Step(Enum):
+    """The length of a bucket on the local calendar."""
+
+    QUARTER_HOUR = "quarter hour"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+GRAINS: dict[Step, Grain] = {
+    Step.QUARTER_HOUR: QUARTER_HOUR,
+    Step.HOUR: HOUR,
+    Step.DAY: DAY,
+}
+"""The steps that are grains of rollups in UTC."""
+SHORT_STEPS = (Step.QUARTER_HOUR, Step.HOUR)
+"""Steps whose buckets have one offset from UTC: an hour that is repeated makes two buckets."""
+
+
+class _Stretch(NamedTuple):
+    """Instants (UTC, without a zone) between which a zone's offset from UTC is the same."""
+
+    start: datetime
+    end: datetime
+    offset: timedelta
+
+
+def steps(
+    step: Step, zone: ZoneInfo, *, first: datetime, last: datetime, week_starts_on: int = 0
+) -> Steps:
+    """The buckets of a zone, from the one that holds ``first`` to the one that holds ``last``.
+
+    Both are aware. What comes after the last bucket is cut into quarter hours, of which every local
+    date has a whole number; in UTC, into steps as long as those before. Weekdays are numbered as by
+    ``datetime.weekday``.
+    """
+    if zone.key == "UTC" and step in GRAINS:
+        return Steps(rest=GRAINS[step])
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    found = _spans(step, zone, HOUR.floor(begin), HOUR.ceil(end), week_starts_on)
+    first_bucket, last_bucket = _bucket_of(begin, found), _bucket_of(end, found)
+    buckets = [span.bucket for span in found]
+    until = len(buckets) - buckets[::-1].index(last_bucket)
+    return Steps(rest=QUARTER_HOUR, spans=found[buckets.index(first_bucket) : until])
+
+
+def _bucket_of(moment: datetime, spans: tuple[Span, ...]) -> datetime:
+    return next(span.bucket for span in spans if span.start <= moment < span.end)
+
+
+@lru_cache(maxsize=256)
+def _spans(
+    step: Step, zone: ZoneInfo, first: datetime, last: datetime, week_starts_on: int
+) -> tuple[Span, ...]:
+    """The spans of all buckets that hold an instant from ``first`` to ``last``, and of some more.
+
+    Those at either end may be cut.
+    """
+    floor, after = _local_buckets(step, week_starts_on)
+    begin, end = floor(first - MARGIN) - MARGIN, after(floor(last + MARGIN)) + MARGIN
+    found: list[Span] = []
+    buckets: dict[datetime, datetime] = {}
+    for stretch in _stretches(zone, begin, end):
+        local, local_end = stretch.start + stretch.offset, stretch.end + stretch.offset
+        while local < local_end:
+            label = floor(local)
+            next_local = min(after(label), local_end)
+            span = Span(
+                bucket=local - stretch.offset,
+                start=local - stretch.offset,
+                end=next_local - stretch.offset,
+            )
+            if step not in SHORT_STEPS:
+                span = span._replace(bucket=buckets.setdefault(label, span.start))
+            if found and found[-1].bucket == span.bucket:
+                span = span._replace(start=found.pop().start)
+            found.append(span)
+            local = next_local
+    return tuple(found)
+
+
+def _local_buckets(
+    step: Step, week_starts_on: int
+) -> tuple[Callable[[datetime], datetime], Callable[[datetime], datetime]]:
+    """For timestamps of the local clock: the start of the bucket, and the start of the next."""
+    if step in GRAINS:
+        grain = GRAINS[step]
+        return grain.floor, grain.next
+    if step is Step.WEEK:
+        return partial(_week, week_starts_on), lambda monday: monday + timedelta(days=7)
+    return _month, lambda first: _month(first + timedelta(days=31))
+
+
+def _week(week_starts_on: int, local: datetime) -> datetime:
+    day = DAY.floor(local)
+    return day - timedelta(days=(day.weekday() - week_starts_on) % 7)
+
+
+def _month(local: datetime) -> datetime:
+    return DAY.floor(local).replace(day=1)
+
+
+def _stretches(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[_Stretch]:
+    """The stretches between two instants."""
+    offset = _offset(zone, begin)
+    for year in range(begin.year, end.year + 1):
+        for change in _changes(zone, year):
+            if begin < change < end:
+                yield _Stretch(begin, change, offset)
+                begin, offset = change, _offset(zone, change)
+    yield _Stretch(begin, end, offset)
+
+
+@lru_cache(maxsize=4096)
+def _changes(zone: ZoneInfo, year: int) -> tuple[datetime, ...]:
+    """The instants of a UTC year at which a zone's offset changes.
+
+    ``zoneinfo`` does not tell them. No zone's offset changes twice within a day, so they are found
+    between days whose offsets differ.
+    """
+    changes = []
+    day, year_end = (datetime(number, 1, 1) for number in (year, year + 1))  # noqa: DTZ001 - UTC
+    while day < year_end:
+        next_day = day + timedelta(days=1)
+        offset = _offset(zone, next_day)
+        if offset != _offset(zone, day):
+            seconds = range(int(timedelta(days=1).total_seconds()) + 1)
+            index = bisect_left(
+                seconds,
+                1,
+                key=lambda second: _offset(zone, day + timedelta(seconds=second)) == offset,
+            )
+            changes.append(day + timedelta(seconds=index))
+        day = next_day
+    return tuple(changes)
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    offset = moment.replace(tzinfo=UTC).astimezone(zone).utcoffset()
+    assert offset is not None
+    return offset
