@@ -25,7 +25,7 @@ from call_analytics.access.rate_limits import RateLimits
 from call_analytics.access.requester import MEMORY, AccessControl
 from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url, ping
 from call_analytics.db.errors import DatabaseError
-from call_analytics.db.rollups.compaction import compact_regularly
+from call_analytics.db.rollups.folding import fold_regularly
 from call_analytics.db.rollups.state import rollup_backlog
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.schema.limits import DocumentLimits
@@ -245,7 +245,7 @@ async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[Non
     writer = create_engine(
         url, read_only=False, pool_size=1, connect_timeout=settings.connect_timeout_seconds
     )
-    work = asyncio.create_task(compact_regularly(writer, seconds=settings.compaction_seconds))
+    work = asyncio.create_task(fold_regularly(writer, seconds=settings.compaction_seconds))
     try:
         yield
     finally:

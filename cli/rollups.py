@@ -10,9 +10,9 @@ from call_analytics.cli.with_database import with_database
 from call_analytics.db.engine import Database
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.figures.measures import MEASURES
-from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.differences import Difference
+from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.grains import GRAINS
-from call_analytics.db.rollups.layout import Difference
 from call_analytics.db.rollups.state import rollup_status
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
 from call_analytics.settings import load_settings
@@ -60,7 +60,7 @@ def status() -> None:
 @rollup_commands.command("compact")
 def compact() -> None:
     """Merge the rows that wait; the server does it by itself."""
-    typer.echo(f"{with_database(load_settings(), compact_rollups):,} rows merged.")
+    typer.echo(f"{with_database(load_settings(), fold_rollups):,} rows merged.")
 
 
 @rollup_commands.command("verify")

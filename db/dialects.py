@@ -26,8 +26,8 @@ from call_analytics.db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
 
-# Undefined table, insufficient privilege, and a cached plan whose tables have changed.
-POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42501", "0A000"}
+# Undefined table or column, insufficient privilege, and a cached plan whose tables have changed.
+POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42703", "42501", "0A000"}
 
 
 class _UTCBucket(FunctionElement[Any]):
@@ -65,6 +65,14 @@ class utc_day(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     inherit_cache = True
     on_postgresql = "CAST(CAST({} AS DATE) AS TIMESTAMP)"
     on_sqlite = "(substr({}, 1, 10) || ' 00:00:00.000000')"
+
+
+class utc_month(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
+    """The start of the UTC month of a stored timestamp, as a timestamp."""
+
+    inherit_cache = True
+    on_postgresql = "CAST(date_trunc('month', {}) AS TIMESTAMP)"
+    on_sqlite = "(substr({}, 1, 7) || '-01 00:00:00.000000')"
 
 
 @compiles(_UTCBucket, "postgresql")
@@ -135,6 +143,9 @@ class Backend(Protocol):
     create_index_online: str
     """The words that create an index while the table goes on being written."""
 
+    one_snapshot: dict[str, Any]
+    """Execution options with which all statements of a transaction see one snapshot."""
+
     driver_errors: tuple[type[Exception], ...]
     """What the driver raises by itself, where SQLAlchemy does not translate it."""
 
@@ -154,7 +165,7 @@ class Backend(Protocol):
         """Whether a statement failed because a table is missing, forbidden, or another now."""
         ...
 
-    def upsert(self, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    def upsert(self, table: type[Base] | Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that has ``on_conflict_do_update``."""
         ...
 
@@ -174,6 +185,7 @@ class SQLiteBackend:
     driver = "sqlite+aiosqlite"
     embedded = True
     create_index_online = "CREATE INDEX"
+    one_snapshot: dict[str, Any] = {}
     driver_errors: tuple[type[Exception], ...] = ()
 
     def engine_options(
@@ -216,10 +228,10 @@ class SQLiteBackend:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def is_schema_change(self, error: BaseException) -> bool:
-        return str(error).startswith("no such table")
+        return str(error).startswith(("no such table", "no such column"))
 
-    def upsert(self, model: type[Base]) -> sqlite.Insert:
-        return sqlite.insert(model)
+    def upsert(self, table: type[Base] | Table) -> sqlite.Insert:
+        return sqlite.insert(table)
 
     async def bulk_insert(
         self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
@@ -237,6 +249,7 @@ class PostgreSQLBackend:
     driver = "postgresql+asyncpg"
     embedded = False
     create_index_online = "CREATE INDEX CONCURRENTLY"
+    one_snapshot: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
     driver_errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def engine_options(
@@ -274,8 +287,8 @@ class PostgreSQLBackend:
     def is_schema_change(self, error: BaseException) -> bool:
         return getattr(error, "sqlstate", None) in POSTGRESQL_SCHEMA_CHANGES
 
-    def upsert(self, model: type[Base]) -> postgresql.Insert:
-        return postgresql.insert(model)
+    def upsert(self, table: type[Base] | Table) -> postgresql.Insert:
+        return postgresql.insert(table)
 
     async def bulk_insert(
         self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]

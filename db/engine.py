@@ -198,6 +198,21 @@ async def transaction(database: Database) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+@asynccontextmanager
+async def snapshot_transaction(database: Database) -> AsyncIterator[AsyncConnection]:
+    """As ``transaction``; all its statements see one snapshot, and what they themselves wrote.
+
+    Raises:
+        ConnectionsInUse, DatabaseUnavailable: as ``connect``; also where another transaction has
+            changed a row meanwhile that this one wants to change.
+    """
+    options = backend_of(database.dialect).one_snapshot
+    async with connect(database) as connection:
+        await connection.execution_options(**options)
+        async with connection.begin():
+            yield connection
+
+
 async def ping(database: Database) -> None:
     """Have the database answer.
 

@@ -8,10 +8,11 @@ from sqlalchemy.orm import InstrumentedAttribute
 from call_analytics.db.dialects import among
 from call_analytics.db.models import Assistant
 
+ORGANIZATION = bindparam("organization_id", type_=BigInteger)
+"""The organization that asks: the parameter of every statement that reads figures."""
+
 
 def in_scope(assistant_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[Any]:
     """Whether a row belongs to ``:organization_id``, by its assistant, who may be inactive."""
-    assistants = select(Assistant.id).where(
-        Assistant.organization_id == bindparam("organization_id", type_=BigInteger)
-    )
+    assistants = select(Assistant.id).where(Assistant.organization_id == ORGANIZATION)
     return among(assistant_id, assistants.scalar_subquery())

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from call_analytics.db.figures.query import Span, Steps
-from call_analytics.db.rollups.grains import DAY, HOUR, QUARTER_HOUR, Grain
+from call_analytics.db.rollups.grains import DAY, HOUR, MONTH, QUARTER_HOUR, Grain
 
 MARGIN = timedelta(days=2)
 """More than any offset from UTC, and than any change of it."""
@@ -33,6 +33,7 @@ GRAINS: dict[Step, Grain] = {
     Step.QUARTER_HOUR: QUARTER_HOUR,
     Step.HOUR: HOUR,
     Step.DAY: DAY,
+    Step.MONTH: MONTH,
 }
 """The steps that are grains of rollups in UTC."""
 SHORT_STEPS = (Step.QUARTER_HOUR, Step.HOUR)
@@ -108,18 +109,13 @@ def _local_buckets(
     if step in GRAINS:
         grain = GRAINS[step]
         return grain.floor, grain.next
-    if step is Step.WEEK:
-        return partial(_week, week_starts_on), lambda monday: monday + timedelta(days=7)
-    return _month, lambda first: _month(first + timedelta(days=31))
+    assert step is Step.WEEK
+    return partial(_week, week_starts_on), lambda first: first + timedelta(days=7)
 
 
 def _week(week_starts_on: int, local: datetime) -> datetime:
     day = DAY.floor(local)
     return day - timedelta(days=(day.weekday() - week_starts_on) % 7)
-
-
-def _month(local: datetime) -> datetime:
-    return DAY.floor(local).replace(day=1)
 
 
 def _stretches(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[_Stretch]:

@@ -12,7 +12,7 @@ from call_analytics.db.figures.query import FigureQuery, Figures
 from call_analytics.db.figures.statement import READINESS, figures_statement, plan
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
-from call_analytics.db.rollups.grains import STORED_GRAINS
+from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.state import RollupState, rollup_state
 
 LOOK_AGAIN_SECONDS = 30
@@ -45,7 +45,7 @@ def statement_for(
     """The statement that answers a query, and its parameters."""
     planned, steps = plan(query.groups, use_rollups=use_rollups)
     tables = TILE_TABLES[dialect]
-    grains = STORED_GRAINS if use_rollups else ()
+    grains = GRAINS if use_rollups else ()
     parameters: dict[str, Any] = {"organization_id": query.organization_id}
     for source, its_steps in zip(planned.sources, steps, strict=True):
         found = tiles(query.window, its_steps, grains)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.sql.elements import Label
 from sqlalchemy.sql.selectable import CTE
 
 from call_analytics.db.dialects import is_instant
@@ -26,8 +27,8 @@ from call_analytics.db.figures.query import Dimension
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
-from call_analytics.db.rollups.layout import call_rollups
-from call_analytics.db.tenant import in_scope
+from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
+from call_analytics.db.tenant import ORGANIZATION, in_scope
 
 
 class Source(NamedTuple):
@@ -56,10 +57,10 @@ def summed(source: Source, dialect: str, *, use_rollups: bool) -> CTE:
     calls = _calls(source, tables.table(source.tiles_of_calls))
     if not use_rollups:
         return calls.cte(name)
-    rollups = _rollups(source, tables.table(source.tiles_of_rollups))
-    both = union_all(calls, rollups).subquery()
-    keys = [both.c[key] for key in _names_of_keys(source)]
-    sums = [total_of(both.c[measure.name]).label(measure.name) for measure in source.measures]
+    tiles = tables.table(source.tiles_of_rollups)
+    all_parts = union_all(calls, _sums(source, tiles), _log(source, tiles)).subquery()
+    keys = [all_parts.c[key] for key in _names_of_keys(source)]
+    sums = [total_of(all_parts.c[measure.name]).label(measure.name) for measure in source.measures]
     return select(*keys, *sums).group_by(*keys).cte(name)
 
 
@@ -71,7 +72,7 @@ def _names_of_keys(source: Source) -> list[str]:
 def _calls(source: Source, tiles: FromClause) -> Select[Any]:
     keys: list[ColumnElement[Any]] = []
     if source.has_steps:
-        keys.append(func.coalesce(tiles.c.bucket, _bucket_by_grain(tiles)).label("bucket"))
+        keys.append(_bucket(tiles, Call.started_at))
     keys += [dimension.of_call.label(dimension.name) for dimension in source.dimensions]
     started_at = Call.started_at
     in_tile = and_(started_at >= tiles.c.start, started_at < tiles.c.end)
@@ -84,27 +85,46 @@ def _calls(source: Source, tiles: FromClause) -> Select[Any]:
     )
 
 
-def _bucket_by_grain(tiles: FromClause) -> ColumnElement[Any]:
-    buckets: dict[Any, Any] = {
-        literal_column(str(grain.number)): grain.bucket_of(Call.started_at) for grain in GRAINS
+def _bucket(tiles: FromClause, moment: Any) -> Label[Any]:  # noqa: ANN401 - of two tables
+    """The bucket of a timestamp that is in a tile."""
+    grains: dict[Any, Any] = {
+        literal_column(str(grain.number)): grain.bucket_of(moment) for grain in GRAINS
     }
-    return case(buckets, value=tiles.c.grain, else_=Call.started_at)
+    by_grain = case(grains, value=tiles.c.grain, else_=moment)
+    return func.coalesce(tiles.c.bucket, by_grain, type_=DateTime()).label("bucket")
 
 
-def _rollups(source: Source, tiles: FromClause) -> Select[Any]:
-    columns = call_rollups.c
-    keys: list[ColumnElement[Any]] = []
-    if source.has_steps:
-        keys.append(func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket"))
-    keys += [columns[dimension.name] for dimension in source.dimensions]
+def _sums(source: Source, tiles: FromClause) -> Select[Any]:
+    """The sums in the tiles: those of the organization, or of its assistants."""
+    columns = (assistant_sums if source.dimensions else organization_sums).c
     in_tile = and_(
         columns.grain == tiles.c.grain,
         columns.bucket >= tiles.c.start,
         columns.bucket < tiles.c.end,
     )
+    keys: list[ColumnElement[Any]] = []
+    if source.has_steps:
+        keys.append(func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket"))
+    keys += [columns[dimension.name] for dimension in source.dimensions]
     return (
         select(*keys, *(columns[measure.name] for measure in source.measures))
         .select_from(tiles)
-        .join(call_rollups, in_tile)
+        .join(columns.grain.table, in_tile)
+        .where(columns.organization_id == ORGANIZATION)
+    )
+
+
+def _log(source: Source, tiles: FromClause) -> Select[Any]:
+    """What is not folded yet, in the same tiles."""
+    columns = rollup_log.c
+    in_tile = and_(columns.bucket >= tiles.c.start, columns.bucket < tiles.c.end)
+    keys: list[ColumnElement[Any]] = []
+    if source.has_steps:
+        keys.append(_bucket(tiles, columns.bucket))
+    keys += [columns[dimension.name] for dimension in source.dimensions]
+    return (
+        select(*keys, *(columns[measure.name] for measure in source.measures))
+        .select_from(tiles)
+        .join(rollup_log, in_tile)
         .where(in_scope(columns.assistant_id))
     )

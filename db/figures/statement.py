@@ -17,9 +17,11 @@ from sqlalchemy import (
     String,
     bindparam,
     case,
+    exists,
     func,
     literal_column,
     null,
+    or_,
     select,
     union_all,
 )
@@ -29,7 +31,9 @@ from call_analytics.db.figures.measures import CALLS, MEASURES, Measure, total_o
 from call_analytics.db.figures.query import ASSISTANT, Dimension, Group, Steps
 from call_analytics.db.figures.sources import Source, summed
 from call_analytics.db.models import Assistant
+from call_analytics.db.rollups.layout import assistant_moves
 from call_analytics.db.rollups.triggers import are_rolled_up
+from call_analytics.db.tenant import ORGANIZATION
 
 ASSISTANT_NAME = "assistant_name"
 READINESS = -1
@@ -162,8 +166,19 @@ class _Columns:
 
 
 def _readiness() -> ColumnElement[int]:
-    are_ready = case((are_rolled_up(), literal_column("1")), else_=literal_column("0"))
-    return are_ready.cast(BigInteger)
+    """Besides: an assistant that came or left has all its sums where they belong."""
+    moves = assistant_moves.c
+    has_come = exists().where(
+        Assistant.id == moves.assistant_id, Assistant.organization_id == ORGANIZATION
+    )
+    is_moving = (
+        select(literal_column("1"))
+        .select_from(assistant_moves)
+        .where(or_(moves.organization_id == ORGANIZATION, has_come))
+        .exists()
+    )
+    one, zero = literal_column("1"), literal_column("0")
+    return case((is_moving, zero), (are_rolled_up(), one), else_=zero).cast(BigInteger)
 
 
 def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:

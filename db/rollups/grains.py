@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from call_analytics.db.dialects import utc_day, utc_hour, utc_quarter_hour
+from call_analytics.db.dialects import utc_day, utc_hour, utc_month, utc_quarter_hour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,27 +39,33 @@ def _after(step: timedelta) -> Callable[[datetime], datetime]:
 
 QUARTER_HOUR = Grain(
     "quarter hour",
-    15,
+    1,
     lambda moment: moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0),
     _after(timedelta(minutes=15)),
     utc_quarter_hour,
 )
 HOUR = Grain(
     "hour",
-    1,
+    2,
     lambda moment: moment.replace(minute=0, second=0, microsecond=0),
     _after(timedelta(hours=1)),
     utc_hour,
 )
 DAY = Grain(
     "day",
-    24,
+    3,
     lambda moment: moment.replace(hour=0, minute=0, second=0, microsecond=0),
     _after(timedelta(days=1)),
     utc_day,
 )
 
-GRAINS = (DAY, HOUR, QUARTER_HOUR)
+MONTH = Grain(
+    "month",
+    4,
+    lambda moment: moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0),
+    lambda moment: (moment + timedelta(days=31)).replace(day=1),
+    utc_month,
+)
+
+GRAINS = (MONTH, DAY, HOUR, QUARTER_HOUR)
 """All of them, the coarsest first."""
-STORED_GRAINS = (DAY, HOUR)
-"""Those of the rollups, the coarsest first."""

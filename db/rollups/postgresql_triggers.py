@@ -2,41 +2,81 @@
 
 The functions of the triggers act for the role that turned rollups on, so that writers of ``calls``
 need no privilege on them. So everything in them is named with its schema, nothing is found through
-a search path, no other role may execute them, and they refuse every table but ``calls`` itself.
+a search path, no other role may execute them, and they refuse every table but their own.
 
 A function does not make a write fail. Where it cannot do its work it notes why, and the write goes
 on: rollups with such a note are not read. A note is a row of its own, so that no writer waits for
 another to make one.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Dialect, Insert, Select, insert, literal_column
+from sqlalchemy import ColumnElement, Dialect, literal_column
 
 from call_analytics.db.catalogs import Relation
 from call_analytics.db.dialects import is_instant
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
-from call_analytics.db.rollups.grains import STORED_GRAINS
-from call_analytics.db.rollups.layout import SUMS, WATCHED, call_rollups
+from call_analytics.db.rollups.grains import QUARTER_HOUR
+from call_analytics.db.rollups.layout import LAYOUT, SUMS, WATCHED
 
-EVENTS = ("insert", "update", "delete", "truncate")
-_NAMES = ", ".join(f"'call_rollups_{event}'" for event in EVENTS)
-
-# Besides notes: the triggers are on this table and no other, and its rows are written as its own.
-_READINESS = f"""
-(SELECT is_ready AND calls = 'calls'::regclass FROM call_rollups_state)
-AND NOT EXISTS (SELECT FROM call_rollups_failures)
-AND {len(EVENTS)} = (
-    SELECT count(*) FROM pg_trigger WHERE tgrelid = 'calls'::regclass
-    AND tgenabled IN ('O', 'A') AND tgname IN ({_NAMES})
+TABLES = (
+    "call_rollups_log",
+    "call_rollups_assistants",
+    "call_rollups_organizations",
+    "call_rollups_moves",
+    "call_rollups_state",
+    "call_rollups_failures",
 )
+EVENTS = {
+    "calls": ("insert", "update", "delete", "truncate"),
+    "assistants": ("update", "delete", "truncate"),
+}
+"""What is watched, of each table."""
+
+
+class Watched(NamedTuple):
+    """An event of a table that has a trigger."""
+
+    table: str
+    event: str
+
+    @property
+    def name(self) -> str:
+        """The name of the trigger, and of its function."""
+        return f"{'call' if self.table == 'calls' else 'assistant'}_rollups_{self.event}"
+
+
+WATCHED_EVENTS = [Watched(table, event) for table, events in EVENTS.items() for event in events]
+_FUNCTIONS = [event.name for event in WATCHED_EVENTS]
+OLD_TABLES = ("call_rollups",)
+"""Tables of earlier layouts."""
+
+
+def _triggers_of(table: str) -> str:
+    names = [watched.name for watched in WATCHED_EVENTS if watched.table == table]
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"""{len(names)} = (
+    SELECT count(*) FROM pg_trigger WHERE tgrelid = '{table}'::regclass
+    AND tgenabled IN ('O', 'A') AND tgname IN ({listed})
+)"""
+
+
+# Besides notes: the triggers are on these tables and no others, whose rows are written as their
+# own.
+_READINESS = f"""
+(SELECT is_ready AND layout = {LAYOUT} AND calls = 'calls'::regclass
+ AND assistants = 'assistants'::regclass FROM call_rollups_state)
+AND NOT EXISTS (SELECT FROM call_rollups_failures)
+AND {_triggers_of("calls")}
+AND {_triggers_of("assistants")}
 AND NOT EXISTS (SELECT FROM pg_inherits
                 WHERE inhrelid = 'calls'::regclass OR inhparent = 'calls'::regclass)
 """
 
 _DIAGNOSIS = f"""
 SELECT CASE
+    WHEN layout <> {LAYOUT} THEN 'OUTDATED'
     WHEN EXISTS (SELECT FROM call_rollups_failures) THEN 'FAILED'
     WHEN {_READINESS} THEN 'READY'
     WHEN is_ready THEN 'DETACHED'
@@ -49,7 +89,7 @@ FROM call_rollups_state
 _PRIVILEGES = """
 DO $$ DECLARE
     home CONSTANT regnamespace := {schema_text};
-    tables CONSTANT name[] := ARRAY['call_rollups', 'call_rollups_state', 'call_rollups_failures'];
+    tables CONSTANT name[] := ARRAY[{tables}];
     held record;
 BEGIN
     FOR held IN
@@ -76,30 +116,6 @@ BEGIN
 END $$
 """
 
-_COMPACTION = f"""
-WITH merge_lock AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(hashtext('call_rollups compact')) AS is_held
-), waiting AS (
-    SELECT DISTINCT assistant_id, grain, bucket
-    FROM (
-        SELECT assistant_id, grain, bucket FROM call_rollups
-        WHERE NOT is_merged AND (SELECT is_held FROM merge_lock) LIMIT :rows
-    ) AS first_rows
-), gone AS (
-    DELETE FROM call_rollups AS old USING waiting
-    WHERE old.assistant_id = waiting.assistant_id
-      AND old.grain = waiting.grain AND old.bucket = waiting.bucket
-    RETURNING old.*
-), merged AS (
-    INSERT INTO call_rollups (assistant_id, grain, bucket, {SUMS}, is_merged)
-    SELECT assistant_id, grain, bucket, {", ".join(f"sum({measure})" for measure in MEASURES)}, true
-    FROM gone
-    GROUP BY assistant_id, grain, bucket
-    HAVING {" OR ".join(f"sum({measure}) <> 0" for measure in MEASURES)}
-)
-SELECT count(*) FROM gone
-"""
-
 # The sign is wide, for the negative of the smallest integer is none.
 _INSERTED = f"SELECT 1::bigint AS sign, {WATCHED} FROM new_rows"
 _DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
@@ -109,14 +125,15 @@ _DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
 # should. One note is enough: it goes when the triggers do, and so after all transactions that have
 # seen it.
 _FUNCTION = """
-CREATE FUNCTION {schema}.call_rollups_{event}() RETURNS trigger
+CREATE FUNCTION {schema}.{name}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
 DECLARE
     failures regclass;
 BEGIN
-    IF TG_RELID <> {calls} AND TG_RELID IS DISTINCT FROM to_regclass({schema_text} || '.calls') THEN
-        RAISE insufficient_privilege USING MESSAGE = 'only triggers of the table calls may do this';
+    IF TG_RELID <> {oid} AND TG_RELID IS DISTINCT FROM to_regclass({table_text}) THEN
+        RAISE insufficient_privilege
+        USING MESSAGE = 'only triggers of the table {table} may do this';
     END IF;
     BEGIN
         {body};
@@ -141,11 +158,27 @@ END
 $$
 """
 
+# An UPDATE that names its columns has no transition tables, so each statement is looked at.
+_LEFT = """
+        INSERT INTO {schema}.call_rollups_moves (organization_id, assistant_id)
+        SELECT organization_id, id FROM old_rows WHERE organization_id IS NOT NULL
+"""
+_STILL_THERE = " EXCEPT SELECT organization_id, id FROM new_rows"
+_NOTHING_LEFT = "RAISE 'the table assistants was truncated'"
+
+_OLD, _NEW = "OLD TABLE AS old_rows", "NEW TABLE AS new_rows"
+_TRANSITION_TABLES = {
+    "insert": f"REFERENCING {_NEW}",
+    "update": f"REFERENCING {_OLD} {_NEW}",
+    "delete": f"REFERENCING {_OLD}",
+    "truncate": "",
+}
+
 
 class PostgreSQLTriggers:
     """There are many writers at a time, so each appends its own rows and waits for no other."""
 
-    tables: Sequence[str] = ("call_rollups", "call_rollups_state", "call_rollups_failures")
+    tables: Sequence[str] = TABLES
     readiness = _READINESS
     diagnosis = _DIAGNOSIS
     lock_timeout: str | None = "SET LOCAL lock_timeout = '250ms'"
@@ -153,102 +186,142 @@ class PostgreSQLTriggers:
         "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
         "set_config('idle_in_transaction_session_timeout', '0', true)"
     )
-    permission: str | None = (
-        "SELECT has_table_privilege('call_rollups', 'INSERT') "
-        "AND has_table_privilege('call_rollups', 'DELETE')"
-    )
-    compaction: str | None = _COMPACTION
-    waiting: str | None = "SELECT count(*) FROM call_rollups WHERE NOT is_merged"
+    folding_lock: str | None = "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fold'))"
+    folding_permission: str | None = f"""
+        SELECT bool_and(has_table_privilege(name, privilege))
+        FROM unnest(ARRAY{list(TABLES[:4])}) AS tables (name)
+        CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed (privilege)
+    """
 
-    def addition(self, rows: Select[Any]) -> Insert:
-        return insert(call_rollups).from_select(list(rows.selected_columns.keys()), rows)
-
-    def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
+    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
+        calls, assistants = watched["calls"], watched["assistants"]
         schema = calls.schema
-        columns = ", ".join(f"{measure} bigint NOT NULL" for measure in MEASURES)
-        schema_text = _literal(schema)
-        old, new = "OLD TABLE AS old_rows", "NEW TABLE AS new_rows"
+        sums = ", ".join(f"{measure} bigint NOT NULL" for measure in MEASURES)
         changed = f"{_INSERTED} UNION ALL {_DELETED}"
+        log = f"{schema}.call_rollups_log"
+        bodies = {
+            ("calls", "insert"): _appending(dialect, log, _INSERTED),
+            ("calls", "update"): _appending(dialect, log, changed),
+            ("calls", "delete"): _appending(dialect, log, _DELETED),
+            # What it removes no snapshot shows any more; DELETE would leave some of that behind.
+            ("calls", "truncate"): f"""
+                TRUNCATE {log}, {schema}.call_rollups_assistants,
+                {schema}.call_rollups_organizations, {schema}.call_rollups_moves
+            """,
+            ("assistants", "update"): _LEFT.format(schema=schema) + _STILL_THERE,
+            ("assistants", "delete"): _LEFT.format(schema=schema),
+            ("assistants", "truncate"): _NOTHING_LEFT,
+        }
         return [
             f"""
-            CREATE TABLE {schema}.call_rollups (
+            CREATE TABLE {log} (
+                id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
                 assistant_id bigint NOT NULL,
+                bucket timestamp NOT NULL,
+                {sums}
+            ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000)
+            """,
+            f"CREATE INDEX ix_call_rollups_log_key ON {log} (assistant_id, bucket)",
+            f"""
+            CREATE TABLE {schema}.call_rollups_assistants (
+                organization_id bigint NOT NULL,
                 grain smallint NOT NULL,
                 bucket timestamp NOT NULL,
-                {columns},
-                is_merged boolean NOT NULL DEFAULT false
+                assistant_id bigint NOT NULL,
+                {sums},
+                PRIMARY KEY (organization_id, grain, bucket, assistant_id)
             )
             """,
             f"""
-            CREATE INDEX ix_call_rollups_key
-            ON {schema}.call_rollups (assistant_id, grain, bucket) INCLUDE ({SUMS})
+            CREATE TABLE {schema}.call_rollups_organizations (
+                organization_id bigint NOT NULL,
+                grain smallint NOT NULL,
+                bucket timestamp NOT NULL,
+                {sums},
+                PRIMARY KEY (organization_id, grain, bucket)
+            )
             """,
             f"""
-            CREATE INDEX ix_call_rollups_waiting
-            ON {schema}.call_rollups (assistant_id, grain, bucket) WHERE NOT is_merged
+            CREATE TABLE {schema}.call_rollups_moves (
+                organization_id bigint NOT NULL,
+                assistant_id bigint NOT NULL
+            )
             """,
             f"""
             CREATE TABLE {schema}.call_rollups_state (
                 is_ready boolean NOT NULL,
-                calls regclass NOT NULL
+                layout integer NOT NULL,
+                calls regclass NOT NULL,
+                assistants regclass NOT NULL
             )
             """,
             f"""
             INSERT INTO {schema}.call_rollups_state
-            VALUES (false, ({schema_text} || '.calls')::regclass)
+            VALUES (false, {LAYOUT}, {_literal(_path(calls))}::regclass,
+                    {_literal(_path(assistants))}::regclass)
             """,
             f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
             # Taken at once with the right strength; the triggers below need it.
-            f"LOCK TABLE {schema}.calls IN SHARE ROW EXCLUSIVE MODE",
-            *_trigger(calls, "insert", _addition(dialect, schema, _INSERTED), new),
-            *_trigger(calls, "delete", _addition(dialect, schema, _DELETED), old),
-            *_trigger(calls, "update", _addition(dialect, schema, changed), f"{old} {new}"),
-            # What it removes no snapshot shows any more; DELETE would leave some of that behind.
-            *_trigger(calls, "truncate", f"TRUNCATE {schema}.call_rollups"),
-            _PRIVILEGES.format(schema_text=schema_text, functions=_NAMES),
+            f"LOCK TABLE {_path(calls)}, {_path(assistants)} IN SHARE ROW EXCLUSIVE MODE",
+            *(
+                statement
+                for event in WATCHED_EVENTS
+                for statement in _trigger(event, schema, watched[event.table], bodies[event])
+            ),
+            _PRIVILEGES.format(
+                schema_text=_literal(schema), tables=_listed(TABLES), functions=_listed(_FUNCTIONS)
+            ),
         ]
 
     def removal(self) -> list[str]:
         return [
-            # With their triggers, wherever those are: calls may have another name now.
-            *(f"DROP FUNCTION IF EXISTS call_rollups_{event}() CASCADE" for event in EVENTS),
-            "DROP TABLE IF EXISTS call_rollups",
-            "DROP TABLE IF EXISTS call_rollups_state",
-            "DROP TABLE IF EXISTS call_rollups_failures",
+            # With their triggers, wherever those are: their tables may have other names now.
+            *(f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _FUNCTIONS),
+            *(f"DROP TABLE IF EXISTS {table}" for table in (*TABLES, *OLD_TABLES)),
         ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_literal, names))
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _trigger(calls: Relation, event: str, body: str, transition_tables: str = "") -> list[str]:
-    schema = calls.schema
-    referencing = transition_tables and f"REFERENCING {transition_tables}"
+def _path(relation: Relation) -> str:
+    return f"{relation.schema}.{relation.name}"
+
+
+def _trigger(event: Watched, schema: str, table: Relation, body: str) -> list[str]:
+    function = _FUNCTION.format(
+        schema=schema,
+        schema_text=_literal(schema),
+        name=event.name,
+        oid=table.oid,
+        table=table.name,
+        table_text=_literal(_path(table)),
+        body=body,
+    )
     return [
-        _FUNCTION.format(
-            schema=schema, schema_text=_literal(schema), calls=calls.oid, event=event, body=body
-        ),
+        function,
         f"""
-        CREATE TRIGGER call_rollups_{event} AFTER {event.upper()} ON {schema}.calls {referencing}
-        FOR EACH STATEMENT EXECUTE FUNCTION {schema}.call_rollups_{event}()
+        CREATE TRIGGER {event.name} AFTER {event.event.upper()} ON {_path(table)}
+        {_TRANSITION_TABLES[event.event]}
+        FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{event.name}()
         """,
     ]
 
 
-def _addition(dialect: Dialect, schema: str, changed_rows: str) -> str:
+def _appending(dialect: Dialect, log: str, changed_rows: str) -> str:
     sums = [f"sum(sign * {amount})" for amount in amounts_of_one_call(dialect)]
     moment: ColumnElement[object] = literal_column("started_at")
-    grains = ", ".join(
-        f"({grain.number}::smallint, {grain.bucket_of(moment).compile(dialect=dialect)})"
-        for grain in STORED_GRAINS
-    )
+    bucket = QUARTER_HOUR.bucket_of(moment).compile(dialect=dialect)
     return f"""
-            INSERT INTO {schema}.call_rollups (assistant_id, grain, bucket, {SUMS})
-            SELECT assistant_id, grain, bucket, {", ".join(sums)}
+            INSERT INTO {log} (assistant_id, bucket, {SUMS})
+            SELECT assistant_id, {bucket}, {", ".join(sums)}
             FROM ({changed_rows}) AS changed
-            CROSS JOIN LATERAL (VALUES {grains}) AS g (grain, bucket)
             WHERE assistant_id IS NOT NULL AND {is_instant(moment).compile(dialect=dialect)}
-            GROUP BY assistant_id, grain, bucket
+            GROUP BY 1, 2
             HAVING {" OR ".join(f"{sum_} <> 0" for sum_ in sums)}
     """

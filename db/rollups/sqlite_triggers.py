@@ -4,107 +4,133 @@ A trigger here cannot catch an error, so what makes it fail makes the write fail
 column takes any value, and a column that a trigger names cannot be dropped.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Dialect, Insert, Select, literal_column
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ColumnElement, Dialect, literal_column
 
 from call_analytics.db.catalogs import Relation
 from call_analytics.db.dialects import is_instant
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
-from call_analytics.db.rollups.grains import STORED_GRAINS
-from call_analytics.db.rollups.layout import SUMS, WATCHED, call_rollups
+from call_analytics.db.rollups.grains import QUARTER_HOUR
+from call_analytics.db.rollups.layout import LAYOUT, SUMS, WATCHED
 
-_READINESS = """
-SELECT is_ready AND 3 = (
-    SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'calls'
-    AND name IN ('call_rollups_insert', 'call_rollups_update', 'call_rollups_delete')
+TABLES = (
+    "call_rollups_log",
+    "call_rollups_assistants",
+    "call_rollups_organizations",
+    "call_rollups_moves",
+    "call_rollups_state",
+)
+OLD_TABLES = ("call_rollups",)
+"""Tables of earlier layouts."""
+
+TRIGGERS = {
+    "call_rollups_insert": "INSERT ON calls",
+    "call_rollups_update": f"UPDATE OF {WATCHED} ON calls",
+    "call_rollups_delete": "DELETE ON calls",
+    "assistant_rollups_update": "UPDATE OF id, organization_id ON assistants",
+    "assistant_rollups_delete": "DELETE ON assistants",
+}
+"""What each trigger comes after."""
+
+_NAMES = ", ".join(f"'{name}'" for name in TRIGGERS)
+
+_READINESS = f"""
+SELECT is_ready AND layout = {LAYOUT} AND {len(TRIGGERS)} = (
+    SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name IN ({_NAMES})
+    AND tbl_name IN ('calls', 'assistants')
 ) FROM call_rollups_state
+"""
+
+_LEFT = """
+    INSERT INTO call_rollups_moves (organization_id, assistant_id)
+    SELECT OLD.organization_id, OLD.id
 """
 
 
 class SQLiteTriggers:
-    """There is one writer at a time, so each key has one row and is always compact."""
+    """There is one writer at a time."""
 
-    tables: Sequence[str] = ("call_rollups", "call_rollups_state")
+    tables: Sequence[str] = TABLES
     readiness = _READINESS
     diagnosis = f"""
-    SELECT CASE WHEN ({_READINESS}) THEN 'READY' WHEN is_ready THEN 'DETACHED' ELSE 'FILLING' END,
-        NULL
+    SELECT CASE WHEN layout <> {LAYOUT} THEN 'OUTDATED' WHEN ({_READINESS}) THEN 'READY'
+        WHEN is_ready THEN 'DETACHED' ELSE 'FILLING' END, NULL
     FROM call_rollups_state
     """
     lock_timeout: str | None = None
     fill_lock: str | None = None
-    permission: str | None = None
-    compaction: str | None = None
-    waiting: str | None = None
+    folding_lock: str | None = None
+    folding_permission: str | None = None
 
-    def addition(self, rows: Select[Any]) -> Insert:
-        addition = sqlite.insert(call_rollups).from_select(list(rows.selected_columns.keys()), rows)
-        columns = call_rollups.c
-        return addition.on_conflict_do_update(
-            index_elements=["assistant_id", "grain", "bucket"],
-            set_={
-                measure.name: columns[measure.name] + addition.excluded[measure.name]
-                for measure in MEASURES
-            },
-        )
-
-    def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
-        del calls  # there is no other of that name
-        columns = ", ".join(f"{measure} BIGINT NOT NULL" for measure in MEASURES)
+    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
+        del watched  # there are no others of these names
+        sums = ", ".join(f"{measure} BIGINT NOT NULL" for measure in MEASURES)
+        added, removed = _appending(dialect, "NEW", "+"), _appending(dialect, "OLD", "-")
+        bodies = {
+            "call_rollups_insert": added,
+            "call_rollups_update": f"{removed} {added}",
+            "call_rollups_delete": removed,
+            "assistant_rollups_update": f"{_LEFT} WHERE OLD.id IS NOT NEW.id "
+            "OR OLD.organization_id IS NOT NEW.organization_id;",
+            "assistant_rollups_delete": f"{_LEFT};",
+        }
         return [
             f"""
-            CREATE TABLE call_rollups (
+            CREATE TABLE call_rollups_log (
+                id INTEGER PRIMARY KEY,
                 assistant_id INTEGER NOT NULL,
+                bucket DATETIME NOT NULL,
+                {sums}
+            )
+            """,
+            "CREATE INDEX ix_call_rollups_log_key ON call_rollups_log (assistant_id, bucket)",
+            f"""
+            CREATE TABLE call_rollups_assistants (
+                organization_id INTEGER NOT NULL,
                 grain SMALLINT NOT NULL,
                 bucket DATETIME NOT NULL,
-                {columns},
-                PRIMARY KEY (assistant_id, grain, bucket)
+                assistant_id INTEGER NOT NULL,
+                {sums},
+                PRIMARY KEY (organization_id, grain, bucket, assistant_id)
             ) WITHOUT ROWID
             """,
-            "CREATE TABLE call_rollups_state (is_ready BOOLEAN NOT NULL)",
-            "INSERT INTO call_rollups_state VALUES (0)",
-            _trigger("insert", "INSERT", _addition(dialect, "NEW", "+")),
-            _trigger("delete", "DELETE", _addition(dialect, "OLD", "-")),
-            _trigger(
-                "update",
-                f"UPDATE OF {WATCHED}",
-                _addition(dialect, "OLD", "-"),
-                _addition(dialect, "NEW", "+"),
+            f"""
+            CREATE TABLE call_rollups_organizations (
+                organization_id INTEGER NOT NULL,
+                grain SMALLINT NOT NULL,
+                bucket DATETIME NOT NULL,
+                {sums},
+                PRIMARY KEY (organization_id, grain, bucket)
+            ) WITHOUT ROWID
+            """,
+            """
+            CREATE TABLE call_rollups_moves (
+                organization_id INTEGER NOT NULL,
+                assistant_id INTEGER NOT NULL
+            )
+            """,
+            "CREATE TABLE call_rollups_state (is_ready BOOLEAN NOT NULL, layout INTEGER NOT NULL)",
+            f"INSERT INTO call_rollups_state VALUES (0, {LAYOUT})",
+            *(
+                f"CREATE TRIGGER {name} AFTER {event} BEGIN {bodies[name]} END"
+                for name, event in TRIGGERS.items()
             ),
         ]
 
     def removal(self) -> list[str]:
         return [
-            "DROP TRIGGER IF EXISTS call_rollups_insert",
-            "DROP TRIGGER IF EXISTS call_rollups_update",
-            "DROP TRIGGER IF EXISTS call_rollups_delete",
-            "DROP TABLE IF EXISTS call_rollups",
-            "DROP TABLE IF EXISTS call_rollups_state",
+            *(f"DROP TRIGGER IF EXISTS {name}" for name in TRIGGERS),
+            *(f"DROP TABLE IF EXISTS {table}" for table in (*TABLES, *OLD_TABLES)),
         ]
 
 
-def _trigger(name: str, event: str, *additions: str) -> str:
-    body = "\n".join(additions)
-    return f"CREATE TRIGGER call_rollups_{name} AFTER {event} ON calls BEGIN\n{body}\nEND"
-
-
-def _addition(dialect: Dialect, row: str, sign: str) -> str:
+def _appending(dialect: Dialect, row: str, sign: str) -> str:
     values = ", ".join(f"{sign}({amount})" for amount in amounts_of_one_call(dialect, f"{row}."))
-    sums = ", ".join(f"{measure} = {measure} + excluded.{measure}" for measure in MEASURES)
     moment: ColumnElement[object] = literal_column(f"{row}.started_at")
-    counts = is_instant(moment).compile(dialect=dialect)
-    additions = []
-    for grain in STORED_GRAINS:
-        bucket = grain.bucket_of(moment).compile(dialect=dialect)
-        additions.append(
-            f"""
-            INSERT INTO call_rollups (assistant_id, grain, bucket, {SUMS})
-            SELECT {row}.assistant_id, {grain.number}, {bucket}, {values}
-            WHERE {row}.assistant_id IS NOT NULL AND {counts}
-            ON CONFLICT (assistant_id, grain, bucket) DO UPDATE SET {sums};
-            """
-        )
-    return "".join(additions)
+    return f"""
+        INSERT INTO call_rollups_log (assistant_id, bucket, {SUMS})
+        SELECT {row}.assistant_id, {QUARTER_HOUR.bucket_of(moment).compile(dialect=dialect)},
+            {values}
+        WHERE {row}.assistant_id IS NOT NULL AND {is_instant(moment).compile(dialect=dialect)};
+    """

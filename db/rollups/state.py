@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 
 from call_analytics.db.admin.obstacles import Finding
 from call_analytics.db.engine import Database, connect
-from call_analytics.db.rollups.layout import call_rollups
+from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
 from call_analytics.db.rollups.triggers import TRIGGERS
 
 ENABLE = "call-analytics rollups enable"
@@ -63,8 +63,9 @@ class RollupStatus(NamedTuple):
 
     state: RollupState
     rows: int
+    """Of all sums."""
     waiting: int
-    """Rows that compaction has not seen yet."""
+    """Rows of the log, which are not folded yet."""
     finding: Finding | None
     """What is wrong with them, and what to do."""
 
@@ -77,6 +78,9 @@ async def rollup_condition(database: Database) -> RollupCondition:
         if not present:
             return RollupCondition(RollupState.OFF)
         if present < set(triggers.tables):
+            return RollupCondition(RollupState.OUTDATED)
+        columns = await connection.run_sync(_columns_of_state)
+        if "layout" not in columns:
             return RollupCondition(RollupState.OUTDATED)
         row = (await connection.execute(text(triggers.diagnosis))).first()
     if row is None:
@@ -94,21 +98,25 @@ async def rollup_status(database: Database) -> RollupStatus:
     condition = await rollup_condition(database)
     if condition.state in UNUSABLE:
         return RollupStatus(condition.state, 0, 0, condition.finding)
+    rows = 0
     async with connect(database) as connection:
-        rows = await connection.scalar(select(func.count()).select_from(call_rollups))
-    waiting = await rollup_backlog(database)
-    return RollupStatus(condition.state, rows or 0, waiting, condition.finding)
+        for table in (assistant_sums, organization_sums):
+            rows += await connection.scalar(select(func.count()).select_from(table)) or 0
+    return RollupStatus(condition.state, rows, await rollup_backlog(database), condition.finding)
 
 
 async def rollup_backlog(database: Database) -> int:
-    """How many rows compaction has not seen yet; 0 where there are no rollups."""
-    counting = TRIGGERS[database.dialect.name].waiting
-    if counting is None or await rollup_state(database) in UNUSABLE:
+    """How many rows of the log are not folded yet; 0 where there are no rollups."""
+    if await rollup_state(database) in UNUSABLE:
         return 0
     async with connect(database) as connection:
-        return await connection.scalar(text(counting)) or 0
+        return await connection.scalar(select(func.count()).select_from(rollup_log)) or 0
 
 
 def _present(connection: Connection, tables: Sequence[str]) -> set[str]:
     inspector = inspect(connection)
     return {table for table in tables if inspector.has_table(table)}
+
+
+def _columns_of_state(connection: Connection) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns("call_rollups_state")}

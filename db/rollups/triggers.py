@@ -4,10 +4,10 @@ The other half of the dialect seam: trigger bodies are programs that no common l
 What they sum is not repeated there; it is rendered from ``db.figures.measures``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect, Insert, Select
+from sqlalchemy import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -31,16 +31,13 @@ class Triggers(Protocol):
     """The statement whose row is the name of a ``RollupState``, and the reason where known. It
     has no row where the state has been deleted."""
 
-    def creation(self, dialect: Dialect, calls: Relation) -> list[str]:
-        """The statements that create them, empty and not ready, where ``calls`` is."""
+    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
+        """The statements that create them, empty and not ready; ``watched`` has ``calls`` and
+        ``assistants``."""
         ...
 
     def removal(self) -> list[str]:
-        """The statements that remove every trace of them."""
-        ...
-
-    def addition(self, rows: Select[Any]) -> Insert:
-        """The statement that adds rows to the rollups."""
+        """The statements that remove every trace of them, and of those of earlier layouts."""
         ...
 
     lock_timeout: str | None
@@ -51,15 +48,12 @@ class Triggers(Protocol):
     """The statement that takes the lock of the one process that may fill or repair, until the end
     of its transaction; its value is false where another process has the lock."""
 
-    permission: str | None
-    """The statement whose value is whether this role may compact; None where every role may."""
+    folding_lock: str | None
+    """The same for the one process that may fold; None where a transaction that writes is alone
+    anyway."""
 
-    compaction: str | None
-    """The statement that merges the keys of the first ``:rows`` rows that wait for it. Its value
-    is how many rows it merged; None where keys never have more than one row."""
-
-    waiting: str | None
-    """The statement that counts the rows that wait; None where none ever does."""
+    folding_permission: str | None
+    """The statement whose value is whether this role may fold; None where every role may."""
 
 
 TRIGGERS: dict[str, Triggers] = {"sqlite": SQLiteTriggers(), "postgresql": PostgreSQLTriggers()}

@@ -3,21 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, Select, Table, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.migrate import DatabaseState, database_state
 from call_analytics.db.admin.obstacles import obstacles
-from call_analytics.db.catalogs import catalog_of, unwatchable
-from call_analytics.db.engine import Database, connect, transaction
+from call_analytics.db.catalogs import Relation, catalog_of, unwatchable
+from call_analytics.db.engine import Database, connect, snapshot_transaction, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.models import Call
-from call_analytics.db.rollups.layout import (
+from call_analytics.db.rollups.differences import (
     Difference,
     assistants_with_rows,
-    call_rollups_state,
-    differences,
+    difference_of,
+    of_assistant,
+    of_longer_grains,
+    of_organization,
+    organizations_with_rows,
+    strays,
+)
+from call_analytics.db.rollups.folding import correct_sums, fold_rollups
+from call_analytics.db.rollups.layout import (
+    assistant_sums,
+    organization_sums,
+    rollup_log,
+    rollups_state,
 )
 from call_analytics.db.rollups.state import BROKEN, RollupState, rollup_condition, rollup_state
 from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
@@ -47,7 +59,7 @@ async def enable_rollups(database: Database, on_progress: Callable[[int, int], N
     async with _fill_lock(database):
         if await rollup_state(database) not in (RollupState.FILLING, RollupState.READY):
             await _without_queueing(database, create_rollups)
-        await _append_differences(database, on_progress)
+        await _fill(database, on_progress)
         async with transaction(database) as connection:
             await connection.run_sync(mark_ready)
     await _require_ready(database)
@@ -104,14 +116,43 @@ async def verify_rollups(
 async def _verify(
     database: Database, on_difference: Callable[[Difference], None], *, repair: bool
 ) -> None:
-    for assistant_id in await _assistants(database):
-        async with connect(database) as connection:
-            found = await connection.execute(differences(), {"assistant_id": assistant_id})
-            different = [Difference._make(row) for row in found]
-        for difference in different:
-            on_difference(difference)
-        if repair and different:
+    for assistant_id in await _scalars(database, assistants_with_rows()):
+        parameters = {"assistant_id": assistant_id}
+        if await _differ(database, of_assistant(), parameters, on_difference) and repair:
             await _append_difference(database, assistant_id)
+    if await _differ(database, strays(), {}, on_difference) and repair:
+        await _correct(database, assistant_sums, strays(), {})
+    for organization_id in await _scalars(database, organizations_with_rows()):
+        parameters = {"organization_id": organization_id}
+        # The sums of organizations last: they are corrected by those of assistants.
+        for table, excess in (
+            (assistant_sums, of_longer_grains()),
+            (organization_sums, of_organization()),
+        ):
+            if await _differ(database, excess, parameters, on_difference) and repair:
+                await _correct(database, table, excess, parameters)
+
+
+async def _differ(
+    database: Database,
+    excess: Select[Any],
+    parameters: dict[str, int],
+    on_difference: Callable[[Difference], None],
+) -> bool:
+    """Hand out the differences that a statement finds; tells whether there are any."""
+    async with connect(database) as connection:
+        found = [difference_of(row) for row in await connection.execute(excess, parameters)]
+    for difference in found:
+        on_difference(difference)
+    return bool(found)
+
+
+async def _correct(
+    database: Database, table: Table, excess: Select[Any], parameters: dict[str, int]
+) -> None:
+    """Add to a table of sums what it lacks."""
+    async with snapshot_transaction(database) as connection:
+        await connection.run_sync(correct_sums, table, excess, parameters)
 
 
 def create_rollups(connection: Connection) -> None:
@@ -120,12 +161,10 @@ def create_rollups(connection: Connection) -> None:
     Whatever is there of others goes first.
     """
     remove_rollups(connection)
-    calls = next(  # the first is the one that statements find
-        relation
-        for relation in catalog_of(connection).relations(connection)
-        if relation.name == Call.__tablename__
-    )
-    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, calls)
+    watched: dict[str, Relation] = {}
+    for relation in catalog_of(connection).relations(connection):
+        watched.setdefault(relation.name, relation)  # the first is the one that statements find
+    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, watched)
     _execute(connection, creation)
 
 
@@ -135,16 +174,17 @@ def remove_rollups(connection: Connection) -> None:
 
 
 def append_difference(connection: Connection, assistant_id: int) -> None:
-    """Make an assistant's rollups the sum of its calls, in one statement and so in one snapshot."""
+    """Append to the log what an assistant's calls have more than its rollups, in one statement."""
     # Tables are locked in this order everywhere, so nothing that locks both can block for good.
     connection.execute(select(Call.id).limit(0))
-    addition = TRIGGERS[connection.dialect.name].addition(differences())
-    connection.execute(addition, {"assistant_id": assistant_id})
+    excess = of_assistant()
+    appending = insert(rollup_log).from_select(list(excess.selected_columns.keys()), excess)
+    connection.execute(appending, {"assistant_id": assistant_id})
 
 
 def mark_ready(connection: Connection) -> None:
     """Let the rollups be read."""
-    connection.execute(update(call_rollups_state).values(is_ready=True))
+    connection.execute(update(rollups_state).values(is_ready=True))
 
 
 def _execute(connection: Connection, statements: Sequence[str]) -> None:
@@ -156,15 +196,17 @@ def _triggers(database: Database) -> Triggers:
     return TRIGGERS[database.dialect.name]
 
 
-async def _assistants(database: Database) -> list[int]:
+async def _scalars(database: Database, selectable: Any) -> list[int]:  # noqa: ANN401
     async with connect(database) as connection:
-        return list(await connection.scalars(assistants_with_rows()))
+        return list(await connection.scalars(selectable))
 
 
-async def _append_differences(database: Database, on_progress: Callable[[int, int], None]) -> None:
-    assistants = await _assistants(database)
+async def _fill(database: Database, on_progress: Callable[[int, int], None]) -> None:
+    """Add what is missing, assistant by assistant, and fold it at once."""
+    assistants = await _scalars(database, assistants_with_rows())
     for number, assistant_id in enumerate(assistants, start=1):
         await _append_difference(database, assistant_id)
+        await fold_rollups(database)
         on_progress(number, len(assistants))
 
 

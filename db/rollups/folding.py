@@ -1,0 +1,272 @@
+"""Folding: moving rows of the log into the sums.
+
+Each batch is a transaction of its own, in one snapshot, and only one process folds at a time. So
+whatever is killed half-way has lost nothing and doubled nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    SmallInteger,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from call_analytics.db.dialects import backend_of
+from call_analytics.db.engine import Database, connect, snapshot_transaction
+from call_analytics.db.errors import DatabaseError, DatabaseUnavailable, OperatorError
+from call_analytics.db.figures.measures import MEASURES, total_of
+from call_analytics.db.models import Assistant
+from call_analytics.db.rollups.grains import GRAINS, QUARTER_HOUR, Grain
+from call_analytics.db.rollups.layout import (
+    assistant_moves,
+    assistant_sums,
+    organization_sums,
+    rollup_log,
+)
+from call_analytics.db.rollups.state import UNUSABLE, rollup_state
+from call_analytics.db.rollups.triggers import TRIGGERS
+
+logger = logging.getLogger("call_analytics")
+
+FOLD_ROWS = 5_000
+"""Rows of the log in one transaction, so that none is long."""
+
+SUMS = (assistant_sums, organization_sums)
+FOLDED = (rollup_log, *SUMS, assistant_moves)
+"""The tables that folding writes, in the order in which they are locked."""
+
+
+async def fold_rollups(database: Database) -> int:
+    """Move what is in the log into the sums, in bounded batches; returns how many rows that was.
+
+    Does nothing while another process is at it, and where there are no rollups.
+
+    Raises:
+        OperatorError: where the role may not write them.
+    """
+    if await rollup_state(database) in UNUSABLE:
+        return 0
+    await _require_permission(database)
+    async with connect(database) as connection:
+        newest = await connection.scalar(select(func.max(rollup_log.c.id)))
+    folded = 0
+    while True:
+        try:
+            async with snapshot_transaction(database) as connection:
+                rows = await connection.run_sync(fold_batch, newest or 0)
+        except DatabaseUnavailable as error:
+            if "could not serialize" in str(error):  # another process has folded these rows
+                return folded
+            raise
+        folded += rows
+        if rows < FOLD_ROWS:
+            return folded
+
+
+async def fold_regularly(database: Database, *, seconds: float) -> None:
+    """Fold every so often until cancelled; a failure is logged, and tried again."""
+    logged = ""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await fold_rollups(database)
+            logged = ""
+        except DatabaseError as error:
+            if str(error) != logged:  # once, for it may last
+                logged = str(error)
+                logger.warning("rollups are not folded: %s", error)
+
+
+async def _require_permission(database: Database) -> None:
+    """A refusal by the database itself would fill the log of its server."""
+    permission = TRIGGERS[database.dialect.name].folding_permission
+    if permission is None:
+        return
+    async with connect(database) as connection:
+        if not await connection.scalar(text(permission)):
+            tables = ", ".join(table.name for table in FOLDED)
+            raise OperatorError(
+                f"this role may not fold; GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} to it, "
+                "or let another run: call-analytics rollups compact"
+            )
+
+
+def fold_batch(connection: Connection, newest: int) -> int:
+    """Fold the first rows of the log, up to the id ``newest``, in the current transaction.
+
+    Returns how many rows that was; 0 where another process is folding.
+    """
+    if not _lock(connection):
+        return 0
+    _settle_moves(connection)
+    first = select(rollup_log.c.id).where(rollup_log.c.id <= newest)
+    ids = first.order_by(rollup_log.c.id).limit(FOLD_ROWS).subquery()
+    last = connection.scalar(select(func.max(ids.c.id)))
+    if last is None:
+        return 0
+    in_batch = rollup_log.c.id <= literal_column(str(last))
+    for table in SUMS:
+        for grain in GRAINS:
+            _add(connection, table, _of_log(table, grain, in_batch))
+    if connection.scalar(select(exists().where(in_batch, rollup_log.c.calls < 0))):
+        for table in SUMS:
+            for grain in GRAINS:
+                _delete_zeros(connection, table, _of_log(table, grain, in_batch))
+    return _take_from_log(connection, in_batch)
+
+
+def _lock(connection: Connection) -> bool:
+    """Let no other process fold until the transaction ends; False where one is folding."""
+    triggers = TRIGGERS[connection.dialect.name]
+    if triggers.folding_lock is None:
+        return True
+    # The tables come first. To lock them takes no snapshot, so none is older than a TRUNCATE.
+    names = ", ".join(table.name for table in FOLDED)
+    connection.execute(text(f"LOCK TABLE {names} IN ROW EXCLUSIVE MODE"))
+    return bool(connection.scalar(text(triggers.folding_lock)))
+
+
+def _take_from_log(connection: Connection, in_batch: ColumnElement[bool]) -> int:
+    """Delete a batch; what is of no organization goes to the end of the log, summed up."""
+    columns = rollup_log.c
+    has_organization = exists().where(Assistant.id == columns.assistant_id)
+    sums = [total_of(columns[measure.name]).label(measure.name) for measure in MEASURES]
+    left = (
+        select(columns.assistant_id, columns.bucket, *sums)
+        .where(in_batch, ~has_organization)
+        .group_by(columns.assistant_id, columns.bucket)
+        .having(_any_is_not_zero(sums))
+    )
+    connection.execute(insert(rollup_log).from_select(left.selected_columns.keys(), left))
+    return connection.execute(delete(rollup_log).where(in_batch)).rowcount
+
+
+def _of_log(table: Table, grain: Grain, condition: ColumnElement[bool]) -> Select[Any]:
+    """The rows of a table of sums that rows of the log make."""
+    columns = rollup_log.c
+    rows = (
+        select(
+            Assistant.organization_id.label("organization_id"),
+            _number(grain).label("grain"),
+            grain.bucket_of(columns.bucket).label("bucket"),
+            columns.assistant_id.label("assistant_id"),
+            *(columns[measure.name] for measure in MEASURES),
+        )
+        .join(Assistant, Assistant.id == columns.assistant_id)
+        .where(condition)
+        .subquery()
+    )
+    keys = [rows.c[column.name] for column in table.primary_key]
+    sums = (total_of(rows.c[measure.name]).label(measure.name) for measure in MEASURES)
+    return select(*keys, *sums).group_by(*keys)
+
+
+def _number(grain: Grain) -> ColumnElement[int]:
+    return literal_column(str(grain.number), SmallInteger)
+
+
+def _any_is_not_zero(sums: Iterable[ColumnElement[int]]) -> ColumnElement[bool]:
+    return or_(*(total != literal_column("0") for total in sums))
+
+
+def correct_sums(
+    connection: Connection, table: Table, excess: Select[Any], parameters: dict[str, int]
+) -> None:
+    """Add to a table of sums what a statement says it lacks, in the current transaction.
+
+    Raises:
+        OperatorError: where another process is folding.
+    """
+    if not _lock(connection):
+        raise OperatorError("another process is folding the rollups; try again")
+    _add(connection, table, excess, parameters)
+
+
+def _add(
+    connection: Connection,
+    table: Table,
+    rows: Select[Any],
+    parameters: dict[str, int] | None = None,
+) -> None:
+    """Add rows to a table of sums."""
+    keys = [column.name for column in table.primary_key]
+    insertion = backend_of(connection.dialect).upsert(table)
+    insertion = insertion.from_select(list(rows.selected_columns.keys()), rows)
+    connection.execute(
+        insertion.on_conflict_do_update(
+            index_elements=keys,
+            set_={
+                measure.name: table.c[measure.name] + insertion.excluded[measure.name]
+                for measure in MEASURES
+            },
+        ),
+        parameters,
+    )
+
+
+def _delete_zeros(connection: Connection, table: Table, rows: Select[Any]) -> None:
+    """Delete those sums with the keys of these rows that have come to nothing."""
+    keys = [column.name for column in table.primary_key]
+    changed = rows.subquery()
+    connection.execute(
+        delete(table).where(
+            tuple_(*(table.c[key] for key in keys)).in_(select(*(changed.c[key] for key in keys))),
+            *(table.c[measure.name] == literal_column("0") for measure in MEASURES),
+        )
+    )
+
+
+def _settle_moves(connection: Connection) -> None:
+    """Give the sums of assistants that have moved to the organizations that they have now."""
+    if not connection.scalar(select(exists().select_from(assistant_moves))):
+        return
+    sums = assistant_sums.c
+    has_moved = exists().where(
+        assistant_moves.c.organization_id == sums.organization_id,
+        assistant_moves.c.assistant_id == sums.assistant_id,
+    )
+    was = _of_organizations(sums.organization_id, sign="-").where(has_moved)
+    its_assistant = Assistant.id == sums.assistant_id
+    now = _of_organizations(Assistant.organization_id, sign="+").join(Assistant, its_assistant)
+    _add(connection, organization_sums, was)
+    _add(connection, organization_sums, now.where(has_moved))
+    _delete_zeros(connection, organization_sums, was)
+
+    is_deleted = ~exists().where(its_assistant)
+    amounts = [sums[measure.name] for measure in MEASURES]
+    left = select(sums.assistant_id, sums.bucket, *amounts).where(
+        has_moved, is_deleted, sums.grain == _number(QUARTER_HOUR)
+    )
+    connection.execute(insert(rollup_log).from_select(left.selected_columns.keys(), left))
+    connection.execute(delete(assistant_sums).where(has_moved, is_deleted))
+    new = select(Assistant.organization_id).where(its_assistant).scalar_subquery()
+    connection.execute(update(assistant_sums).where(has_moved).values(organization_id=new))
+    connection.execute(delete(assistant_moves))
+
+
+def _of_organizations(organization_id: Any, *, sign: str) -> Select[Any]:  # noqa: ANN401
+    """The sums of assistants, added up for an organization, or with the sign turned."""
+    sums = assistant_sums.c
+    keys = [organization_id.label("organization_id"), sums.grain, sums.bucket]
+    turn = -1 if sign == "-" else 1
+    amounts = (
+        total_of(sums[measure.name] * literal_column(str(turn))).label(measure.name)
+        for measure in MEASURES
+    )
+    return select(*keys, *amounts).select_from(assistant_sums).group_by(organization_id, *keys[1:])
