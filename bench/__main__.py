@@ -16,7 +16,7 @@ from bench import chart, hostile, write_cost
 from bench.data import Keys, load, settle
 from bench.load import BARE, REQUESTS, Load, Server, check, require_wrk, run, serving
 from call_analytics.db.engine import Database, create_engine, parse_database_url
-from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.postgres import PostgresCluster
 
@@ -179,7 +179,7 @@ async def _write_cost(url: str, label: str) -> write_cost.WriteCost:
 async def _enable(url: str) -> None:
     async with _opened(url) as database:
         await enable_rollups(database, lambda *_: None)
-        await compact_rollups(database)
+        await fold_rollups(database)
         await settle(database)
 
 

@@ -6,7 +6,8 @@ an element of this module, which is compiled for each dialect; where they need d
 ``catalogs.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import asyncpg
@@ -143,7 +144,7 @@ class Backend(Protocol):
     create_index_online: str
     """The words that create an index while the table goes on being written."""
 
-    one_snapshot: dict[str, Any]
+    one_snapshot: Mapping[str, Any]
     """Execution options with which all statements of a transaction see one snapshot."""
 
     driver_errors: tuple[type[Exception], ...]
@@ -185,7 +186,7 @@ class SQLiteBackend:
     driver = "sqlite+aiosqlite"
     embedded = True
     create_index_online = "CREATE INDEX"
-    one_snapshot: dict[str, Any] = {}
+    one_snapshot: Mapping[str, Any] = MappingProxyType({})
     driver_errors: tuple[type[Exception], ...] = ()
 
     def engine_options(
@@ -249,7 +250,7 @@ class PostgreSQLBackend:
     driver = "postgresql+asyncpg"
     embedded = False
     create_index_online = "CREATE INDEX CONCURRENTLY"
-    one_snapshot: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
+    one_snapshot: Mapping[str, Any] = MappingProxyType({"isolation_level": "REPEATABLE READ"})
     driver_errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def engine_options(

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from call_analytics.db.admin.migrate import DatabaseState, prepare_to_serve
 from call_analytics.db.engine import connect, create_engine, parse_database_url
 from call_analytics.db.errors import DatabaseChanged, OperatorError
-from call_analytics.db.rollups.compaction import compact_rollups
+from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
@@ -102,7 +102,7 @@ def test_rollups_may_be_enabled_by_the_owner(platform: Platform, reader_url: str
     assert _contents(platform) == before
     reader = create_engine(parse_database_url(reader_url), read_only=False)
     with pytest.raises(OperatorError, match="this role may not compact"):
-        platform.run(compact_rollups(reader))
+        platform.run(fold_rollups(reader))
     platform.run(reader.dispose())
     platform.run(disable_rollups(platform.writer))
     assert answer() == {**expected, "extensions": {"sources": ["calls"]}}

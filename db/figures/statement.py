@@ -177,8 +177,11 @@ def _readiness() -> ColumnElement[int]:
         .where(or_(moves.organization_id == ORGANIZATION, has_come))
         .exists()
     )
-    one, zero = literal_column("1"), literal_column("0")
-    return case((is_moving, zero), (are_rolled_up(), one), else_=zero).cast(BigInteger)
+    return case(
+        (is_moving, literal_column("0")),
+        (are_rolled_up(), literal_column("1")),
+        else_=literal_column("0"),
+    ).cast(BigInteger)
 
 
 def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:

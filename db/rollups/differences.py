@@ -172,7 +172,7 @@ def strays() -> Select[Any]:
 def difference_of(row: Any) -> Difference:  # noqa: ANN401 - a row of one of the statements
     """A row as a difference."""
     found = {"organization_id": None, "assistant_id": None, "grain": QUARTER_HOUR.number}
-    return Difference(**(found | row._asdict()))  # type: ignore[arg-type]
+    return Difference(**(found | row._asdict()))
 
 
 def _number(grain: Grain) -> ColumnElement[int]:

@@ -24,8 +24,8 @@ from call_analytics.db.engine import (
 )
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.models import Call, Organization
-from call_analytics.db.rollups.compaction import compact_rollups
-from call_analytics.db.rollups.layout import Difference
+from call_analytics.db.rollups.differences import Difference
+from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.state import RollupState, RollupStatus, rollup_status
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
 from call_analytics.server import create_app
@@ -206,7 +206,7 @@ def test_what_the_commands_do_works(
         seen: list[Any] = []
         await disable_rollups(database)
         await enable_rollups(database, lambda *progress: seen.append(progress))
-        seen.append(await compact_rollups(database))
+        seen.append(await fold_rollups(database))
         seen.append(await rollup_status(database))
         await verify_rollups(database, seen.append, repair=False)
         return seen

@@ -27,8 +27,8 @@ from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.figures.measures import MEASURES
 from call_analytics.db.figures.query import FigureQuery, Figures, Window
 from call_analytics.db.models import Call
-from call_analytics.db.rollups.compaction import compact_rollups
-from call_analytics.db.rollups.layout import Difference
+from call_analytics.db.rollups.differences import Difference
+from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.state import RollupState, rollup_state, rollup_status
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
 from tests.conftest import ServiceFactory
@@ -176,7 +176,7 @@ class RollupMachine(RuleBasedStateMachine):
 
     @rule()
     def compact(self) -> None:
-        self.platform.run(compact_rollups(self.platform.writer))
+        self.platform.run(fold_rollups(self.platform.writer))
 
     @rule(calls=_new_calls)
     def disable_for_a_while(self, calls: list[Any]) -> None:
@@ -363,7 +363,7 @@ def test_compaction_leaves_one_row_for_each_key(postgres_url: str, runner: async
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("call_analytics.db.rollups.compaction.COMPACTION_ROWS", 3)
-        merged = platform.run(compact_rollups(platform.writer))
+        merged = platform.run(fold_rollups(platform.writer))
 
     assert merged == waiting > 0
     keys = platform.run(
@@ -419,7 +419,7 @@ def test_writers_compaction_and_readers_at_once(postgres_url: str, runner: async
     async def run() -> int:
         stop = asyncio.Event()
         writers = [asyncio.create_task(_write(platform, seed, stop)) for seed in range(6)]
-        compacting = asyncio.create_task(_repeat(stop, lambda: compact_rollups(platform.writer)))
+        compacting = asyncio.create_task(_repeat(stop, lambda: fold_rollups(platform.writer)))
         reads = 0
         for _ in range(60):
             figures = await _read(platform, organization, NOW, 90, raw=False)
@@ -434,7 +434,7 @@ def test_writers_compaction_and_readers_at_once(postgres_url: str, runner: async
 
     assert platform.run(run()) > 100
     assert _differences(platform) == []
-    platform.run(compact_rollups(platform.writer))
+    platform.run(fold_rollups(platform.writer))
     assert _differences(platform) == []
     platform.close()
 
@@ -456,7 +456,7 @@ def test_truncation_beside_writers_compaction_and_readers(
         writers = [asyncio.create_task(_write(platform, seed, stop)) for seed in range(3)]
         others = [
             asyncio.create_task(_repeat(stop, truncate)),
-            asyncio.create_task(_repeat(stop, lambda: compact_rollups(platform.writer))),
+            asyncio.create_task(_repeat(stop, lambda: fold_rollups(platform.writer))),
         ]
         for _ in range(60):
             _assert_parts_agree(await _read(platform, organization, NOW, 90, raw=False))
@@ -550,7 +550,7 @@ def test_a_backend_that_is_killed_in_mid_compaction(
     async def run() -> None:
         async with platform.writer.connect() as blocking:
             await blocking.execute(text("SELECT 1 FROM call_rollups WHERE grain = 24 FOR UPDATE"))
-            compacting = asyncio.create_task(compact_rollups(platform.writer))
+            compacting = asyncio.create_task(fold_rollups(platform.writer))
             await _kill(platform, "%WITH merge_lock%")
             with pytest.raises(DatabaseUnavailable):
                 await compacting
@@ -561,7 +561,7 @@ def test_a_backend_that_is_killed_in_mid_compaction(
 
     _until_it_answers(platform)
     assert _differences(platform) == []
-    assert platform.run(compact_rollups(platform.writer)) > 0
+    assert platform.run(fold_rollups(platform.writer)) > 0
     assert _differences(platform) == []
     _assert_agreement(platform, organization, "7d", 7, NOW)
 
