@@ -34,15 +34,14 @@ from call_analytics.settings import PREFIX, Settings, SettingsError, listed, loa
 from call_analytics.telemetry.logs import configure_logging
 from call_analytics.telemetry.prometheus import Telemetry
 from call_analytics.telemetry.requests import RequestTelemetry
-from call_analytics.web import rest
+from call_analytics.web import openapi, rest
 from call_analytics.web.admission import Admission
 from call_analytics.web.compression import Compression
 from call_analytics.web.explorer import explorer_assets
-from call_analytics.web.faults import FaultBarrier, refuse
+from call_analytics.web.faults import FaultBarrier, refusal
 from call_analytics.web.graphql_endpoint import GraphQLEndpoint
 from call_analytics.web.health import health_routes
 from call_analytics.web.limits import ConnectionLimits, RequestLimits
-from call_analytics.web.openapi import openapi_document
 from call_analytics.web.security_headers import SecurityHeaders
 
 BACKLOG_SECONDS = 2
@@ -141,7 +140,7 @@ def create_app(
             Middleware(FaultBarrier),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: refuse},
+        exception_handlers={HTTPException: refusal(is_private=settings.production)},
     )
     app.router.redirect_slashes = False
     return app
@@ -257,7 +256,7 @@ async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[Non
 def _descriptions() -> list[BaseRoute]:
     """The routes that describe the API to people who have no key."""
     return [
-        Route("/openapi.json", openapi_document, methods=["GET"]),
+        Route(openapi.PATH, openapi.openapi_document, methods=["GET"]),
         *explorer_assets(),
         Route("/", to_explorer),
     ]
