@@ -11,6 +11,7 @@ from call_analytics.cli.calls import import_file
 from call_analytics.cli.database import database_commands
 from call_analytics.cli.demo import demo
 from call_analytics.cli.keys import key_commands
+from call_analytics.cli.organizations import organization_commands
 from call_analytics.cli.rollups import rollup_commands
 from call_analytics.cli.schema import schema
 from call_analytics.cli.serve import serve
@@ -45,6 +46,7 @@ def command(
 app.command()(serve)
 app.command()(demo)
 app.command("import")(import_file)
+app.add_typer(organization_commands, name="organizations")
 app.add_typer(key_commands, name="keys")
 app.add_typer(database_commands, name="db")
 app.add_typer(rollup_commands, name="rollups")
