@@ -10,6 +10,7 @@ import typer
 from call_analytics.cli.calls import import_file
 from call_analytics.cli.database import database_commands
 from call_analytics.cli.demo import demo
+from call_analytics.cli.interruption import Interrupted
 from call_analytics.cli.keys import key_commands
 from call_analytics.cli.organizations import organization_commands
 from call_analytics.cli.rollups import rollup_commands
@@ -61,3 +62,6 @@ def run() -> None:
         app()
     except (DatabaseError, SettingsError) as error:
         sys.exit(f"call-analytics: {escaped(str(error))}")
+    except Interrupted as interruption:
+        typer.echo(f"call-analytics: {interruption}", err=True)
+        sys.exit(interruption.exit_status)

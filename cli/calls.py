@@ -8,7 +8,7 @@ import typer
 
 from call_analytics.cli.import_screen import ImportScreen
 from call_analytics.cli.import_summary import amounts, summary
-from call_analytics.cli.interruption import Interrupted, interruptible
+from call_analytics.cli.interruption import interruptible
 from call_analytics.cli.organizations import OrganizationOption, only_organization
 from call_analytics.cli.rejects import reject_file
 from call_analytics.cli.with_database import with_database
@@ -73,9 +73,6 @@ def import_file(
 
     async def run(database: Database) -> ImportReport:
         target = ImportTarget(await _slug(database, organization, create), create, strict)
-        return await interruptible(import_into(database, target))
-
-    async def import_into(database: Database, target: ImportTarget) -> ImportReport:
         async with screen.shown():
             return await import_calls(
                 database,
@@ -91,10 +88,12 @@ def import_file(
     with reject_file(rejects, source) as reject_rows:
         screen = ImportScreen(source, reject_rows, strict=strict)
         try:
-            report = with_database(settings, run)
-        except Interrupted as interruption:
-            typer.echo(f"call-analytics: interrupted; {_what_stays(screen, strict)}", err=True)
-            raise typer.Exit(interruption.exit_status) from None
+            report = with_database(
+                settings,
+                lambda database: interruptible(
+                    run(database), screen.bar, lambda: _what_stays(screen, strict)
+                ),
+            )
         except DatabaseError:
             if screen.report.rows and not strict:
                 typer.echo(_what_stays(screen, strict), err=True)

@@ -29,20 +29,20 @@ class ImportScreen:
         self._strict = strict
         self._shown = 0
         self._next_line = ROWS_BETWEEN_LINES
-        self._bar = progress_bar(
+        self.bar = progress_bar(
             BarColumn(),
             DownloadColumn(),
             TextColumn("{task.fields[rows]:,} rows"),
             TimeElapsedColumn(),
         )
-        self._task = self._bar.add_task("import", total=None, rows=0)
+        self._task = self.bar.add_task("import", total=None, rows=0)
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         """Keep the bar moving until the end of the block, and then tell where rejects are."""
         following = asyncio.create_task(self._follow())
         try:
-            with self._bar:
+            with self.bar:
                 try:
                     yield
                 finally:
@@ -54,7 +54,9 @@ class ImportScreen:
     def advance(self, report: ImportReport) -> None:
         """Note what has happened so far."""
         self.report = report
-        if self._bar.disable and report.rows >= self._next_line:
+        if self._rejects is not None:
+            self._rejects.flush()
+        if self.bar.disable and report.rows >= self._next_line:
             self._next_line = report.rows + ROWS_BETWEEN_LINES
             done = f"{report.rows:,} rows read" if self._strict else amounts(report)
             typer.echo(f"{done} so far")
@@ -65,7 +67,7 @@ class ImportScreen:
             self._rejects.write(reject)
         if self._shown < SHOWN_REJECTS:
             self._shown += 1
-            say_beside(self._bar, f"line {reject.line}: {escaped(reject.reason)}")
+            say_beside(self.bar, f"line {reject.line}: {escaped(reject.reason)}")
 
     async def _follow(self) -> None:
         while True:
@@ -73,7 +75,7 @@ class ImportScreen:
             await asyncio.sleep(REFRESH_SECONDS)
 
     def _update(self) -> None:
-        self._bar.update(
+        self.bar.update(
             self._task,
             completed=self._file.position,
             total=self._file.size,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
-from call_analytics.cli.interruption import Interrupted, interruptible
+from call_analytics.cli.interruption import interruptible
 from call_analytics.cli.terminal import escaped, progress_bar
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.admin.migrate import require_managed, require_tables
@@ -16,7 +16,7 @@ from call_analytics.db.admin.organizations import (
     organization_named,
 )
 from call_analytics.db.admin.removal import remove_organization
-from call_analytics.db.engine import Database, connect, transaction
+from call_analytics.db.engine import Database, connect
 from call_analytics.db.errors import OperatorError
 from call_analytics.settings import load_settings
 
@@ -91,19 +91,27 @@ def remove(
     if not yes and not _is_meant(found):
         raise OperatorError("nothing was removed")
 
-    async def run(database: Database) -> OrganizationListing:
-        with progress_bar(BarColumn(), MofNCompleteColumn()) as bar:
-            task = bar.add_task("remove", total=found.calls)
-            async with transaction(database) as connection:
-                return await remove_organization(
-                    connection, found, lambda calls: bar.update(task, completed=calls)
-                )
+    bar = progress_bar(BarColumn(), MofNCompleteColumn())
+    task = bar.add_task("remove", total=found.calls)
+    calls = 0
 
-    try:
-        removed = with_database(settings, lambda database: interruptible(run(database)))
-    except Interrupted as interruption:
-        typer.echo("call-analytics: interrupted; nothing was removed", err=True)
-        raise typer.Exit(interruption.exit_status) from None
+    def advance(number: int) -> None:
+        nonlocal calls
+        calls = number
+        bar.update(task, completed=number)
+
+    async def run(database: Database) -> OrganizationListing:
+        with bar:
+            return await remove_organization(database, found, advance)
+
+    def what_stays() -> str:
+        if not calls:
+            return "nothing was removed"
+        return f"{calls:,} calls were removed; to remove the rest, run the same command again"
+
+    removed = with_database(
+        settings, lambda database: interruptible(run(database), bar, what_stays)
+    )
     typer.echo(f"Removed {_described(removed)}.")
 
 

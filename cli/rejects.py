@@ -16,6 +16,7 @@ class RejectFile:
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self.path = path
+        self._file = file
         self._writer = csv.writer(file)
         self._writer.writerow(["Line", "Reason", "Row"])
 
@@ -27,6 +28,15 @@ class RejectFile:
         """
         with _writing(self.path):
             self._writer.writerow(reject)
+
+    def flush(self) -> None:
+        """Let the file have all rows that were added.
+
+        Raises:
+            OperatorError: as ``write``.
+        """
+        with _writing(self.path):
+            self._file.flush()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import termios
@@ -58,6 +59,12 @@ class Terminal:
         """The same; a line that goes on on the next is two."""
         return "\n".join(self.lines)
 
+    @property
+    def has_cursor(self) -> bool:
+        """Whether one sees where one types."""
+        with self._lock:
+            return not self._screen.cursor.hidden
+
     def type(self, keys: str) -> None:
         """Press keys."""
         os.write(self._descriptor, keys.encode())
@@ -75,9 +82,16 @@ class Terminal:
 
 @contextmanager
 def on_terminal(
-    directory: Path, *arguments: str, stdin: IO[bytes] | None = None, **settings: object
+    directory: Path,
+    *arguments: str,
+    stdin: IO[bytes] | None = None,
+    on_ctrl_c: signal.Handlers = signal.SIG_DFL,
+    **settings: object,
 ) -> Iterator[Terminal]:
-    """Run the command; without ``stdin``, its standard input is the terminal too."""
+    """Run the command; without ``stdin``, its standard input is the terminal too.
+
+    ``on_ctrl_c`` is what the command finds set for SIGINT as it starts.
+    """
     keyboard, screen = pty.openpty()
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(
@@ -88,8 +102,7 @@ def on_terminal(
         stdout=screen,
         stderr=screen,
         start_new_session=True,
-        # Ctrl-C reaches those whose terminal it is.
-        preexec_fn=lambda: fcntl.ioctl(screen, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        preexec_fn=lambda: _take(screen, on_ctrl_c),  # noqa: PLW1509
     )
     os.close(screen)
     terminal = Terminal(keyboard, process)
@@ -100,3 +113,9 @@ def on_terminal(
             process.kill()
         terminal.wait_for_end()
         os.close(keyboard)
+
+
+def _take(screen: int, on_ctrl_c: signal.Handlers) -> None:
+    """Make the terminal that of this process, which its Ctrl-C then reaches."""
+    fcntl.ioctl(screen, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, on_ctrl_c)

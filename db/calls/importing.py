@@ -26,6 +26,7 @@ from call_analytics.db.calls.store import (
     assistants_by_name,
     create_assistant,
     lock_organization,
+    remove_assistants,
     store_calls,
 )
 from call_analytics.db.engine import Database, transaction
@@ -127,12 +128,14 @@ async def _store(
     newest = {call.call_sid: number for number, (_row, call) in enumerate(calls)}
     assistants = await assistants_by_name(connection, organization_id)
     staged = []
+    new_assistants = set()
     for number in newest.values():
         call = calls[number][1]
         assistant_id = assistants.get(call.assistant_name)
         if assistant_id is None:
             assistant_id = await create_assistant(connection, organization_id, call.assistant_name)
             assistants[call.assistant_name] = assistant_id
+            new_assistants.add(assistant_id)
         staged.append(
             StagedCall(
                 number=number,
@@ -147,6 +150,9 @@ async def _store(
             )
         )
     stored = await store_calls(connection, organization_id, staged)
+    foreign = set(stored.foreign)
+    used = {call.assistant_id for call in staged if call.number not in foreign}
+    await remove_assistants(connection, new_assistants - used)
     foreign_sids = {calls[number][1].call_sid for number in stored.foreign}
     rejects = []
     for row in batch:

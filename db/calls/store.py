@@ -1,10 +1,10 @@
 """Storing many calls at once, each new or an update of the call with the same SID."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -154,3 +154,9 @@ async def create_assistant(
         .returning(Assistant.id)
     )
     return result.scalar_one()
+
+
+async def remove_assistants(connection: AsyncConnection, assistant_ids: Collection[int]) -> None:
+    """Remove assistants that have no calls."""
+    if assistant_ids:
+        await connection.execute(delete(Assistant).where(Assistant.id.in_(assistant_ids)))

@@ -38,6 +38,7 @@ NEW = ("--create", "--organization", "acme")
 INTERRUPTED = (
     "call-analytics: interrupted; nothing was imported; to go on, run the same command again"
 )
+ENDING = "Ending after what the database is doing now; Ctrl-C again ends at once."
 WHERE_IT_GOES_ON = (
     "and this stays; to go on, run the same command again: "
     "calls that are in are updated, not added twice"
@@ -533,26 +534,57 @@ def test_sigterm_ends_an_import_as_ctrl_c_does(directory: Path) -> None:
     )
 
 
-def test_a_second_ctrl_c_does_not_wait_for_the_database(
-    postgres_url: str, tmp_path: Path, runner: asyncio.Runner
-) -> None:
+@pytest.fixture
+def blocked(postgres_url: str, tmp_path: Path, runner: asyncio.Runner) -> Iterator[Platform]:
+    """A platform where an import of ``calls.csv`` waits for a lock until the end of the test."""
     platform = Platform(postgres_url, runner)
     organization = platform.add_organization("acme")
     (tmp_path / "calls.csv").write_text(CSV)
     blocker = platform.run(_begun(platform))
     locked = select(Organization.id).where(Organization.id == organization).with_for_update()
     platform.run(blocker.execute(locked))
+    yield platform
+    platform.run(blocker.close())
+    platform.close()
 
-    with on_terminal(tmp_path, "import", "calls.csv", DATABASE_URL=postgres_url) as terminal:
-        wait_until(lambda: platform.run(_waits(platform)))
+
+@pytest.mark.parametrize("on_start", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_second_ctrl_c_does_not_wait_for_a_lock(
+    blocked: Platform, tmp_path: Path, on_start: signal.Handlers
+) -> None:
+    """Nor where the command was started with SIGINT ignored, as a script's ``&`` does."""
+    with on_terminal(
+        tmp_path, "import", "calls.csv", on_ctrl_c=on_start, DATABASE_URL=blocked.url
+    ) as terminal:
+        wait_until(lambda: bool(_waiting(blocked)))
         terminal.type(CTRL_C)
-        terminal.wait_for("^C")
+        terminal.wait_for(ENDING)
         assert terminal.process.poll() is None
         terminal.type(CTRL_C)
         assert terminal.wait_for_end() == 130
-        assert "call-analytics: interrupted; nothing was imported" in terminal.text
-    platform.run(blocker.close())
-    platform.close()
+        assert "".join(terminal.lines[-2:]) == INTERRUPTED
+    assert _waiting(blocked) == []
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_server_that_does_not_answer(
+    blocked: Platform, tmp_path: Path
+) -> None:
+    (tmp_path / "calls.csv").write_text(CSV)
+    with on_terminal(
+        tmp_path, "import", "calls.csv", "--rejects", "rejects", DATABASE_URL=blocked.url
+    ) as terminal:
+        wait_until(lambda: bool(_waiting(blocked)))
+        (session,) = _waiting(blocked)
+        os.kill(session, signal.SIGSTOP)
+        try:
+            terminal.type(CTRL_C)
+            terminal.wait_for(ENDING)
+            terminal.type(CTRL_C)
+            assert terminal.wait_for_end() == 130
+        finally:
+            os.kill(session, signal.SIGCONT)
+        assert "".join(terminal.lines[-2:]) == INTERRUPTED
+        assert terminal.has_cursor
 
 
 @pytest.mark.parametrize(
@@ -661,11 +693,16 @@ async def _begun(platform: Platform) -> AsyncConnection:
     return connection
 
 
-async def _waits(platform: Platform) -> bool:
-    """Whether a transaction of the test's database waits for another."""
+def _waiting(platform: Platform) -> list[int]:
+    """The server's processes that wait for a lock in the test's database."""
     waiting = text(
-        "SELECT count(*) > 0 FROM pg_stat_activity "
+        "SELECT pid FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with connect(platform.reader) as connection:
-        return bool(await connection.scalar(waiting))
+
+    async def ask() -> list[int]:
+        async with connect(platform.reader) as connection:
+            return list(await connection.scalars(waiting))
+
+    found: list[int] = platform.run(ask())
+    return found
