@@ -22,6 +22,7 @@ from call_analytics.db.engine import connect
 from call_analytics.db.models import Call, Organization
 from tests.command import COMMAND, WAIT_SECONDS, environment, run, wait_until
 from tests.platform import Platform
+from tests.postgres import PostgresCluster
 from tests.terminal import CTRL_C, on_terminal
 
 if sys.version_info >= (3, 14):
@@ -534,55 +535,65 @@ def test_sigterm_ends_an_import_as_ctrl_c_does(directory: Path) -> None:
     )
 
 
-@pytest.fixture
-def blocked(postgres_url: str, tmp_path: Path, runner: asyncio.Runner) -> Iterator[Platform]:
-    """A platform where an import of ``calls.csv`` waits for a lock until the end of the test."""
-    platform = Platform(postgres_url, runner)
-    organization = platform.add_organization("acme")
-    (tmp_path / "calls.csv").write_text(CSV)
-    blocker = platform.run(_begun(platform))
-    locked = select(Organization.id).where(Organization.id == organization).with_for_update()
-    platform.run(blocker.execute(locked))
-    yield platform
-    platform.run(blocker.close())
-    platform.close()
-
-
 @pytest.mark.parametrize("on_start", [signal.SIG_DFL, signal.SIG_IGN])
 def test_a_second_ctrl_c_does_not_wait_for_a_lock(
-    blocked: Platform, tmp_path: Path, on_start: signal.Handlers
+    postgres_url: str, tmp_path: Path, runner: asyncio.Runner, on_start: signal.Handlers
 ) -> None:
-    """Nor where the command was started with SIGINT ignored, as a script's ``&`` does."""
-    with on_terminal(
-        tmp_path, "import", "calls.csv", on_ctrl_c=on_start, DATABASE_URL=blocked.url
-    ) as terminal:
-        wait_until(lambda: bool(_waiting(blocked)))
+    """Nor where the command has found SIGINT ignored, as a script's background commands do."""
+    platform = Platform(postgres_url, runner)
+    with (
+        _import_waiting_for_lock(platform, tmp_path),
+        on_terminal(
+            tmp_path, "import", "calls.csv", on_ctrl_c=on_start, DATABASE_URL=platform.url
+        ) as terminal,
+    ):
+        wait_until(lambda: _number_waiting(platform) == 1)
         terminal.type(CTRL_C)
         terminal.wait_for(ENDING)
         assert terminal.process.poll() is None
         terminal.type(CTRL_C)
         assert terminal.wait_for_end() == 130
         assert "".join(terminal.lines[-2:]) == INTERRUPTED
-    assert _waiting(blocked) == []
+        assert _number_waiting(platform) == 0
+    platform.close()
 
 
-def test_a_second_ctrl_c_does_not_wait_for_a_server_that_does_not_answer(
-    blocked: Platform, tmp_path: Path
+def test_two_signals_at_once_are_not_taken_for_one(
+    postgres_url: str, tmp_path: Path, runner: asyncio.Runner
 ) -> None:
-    (tmp_path / "calls.csv").write_text(CSV)
-    with on_terminal(
-        tmp_path, "import", "calls.csv", "--rejects", "rejects", DATABASE_URL=blocked.url
-    ) as terminal:
-        wait_until(lambda: bool(_waiting(blocked)))
-        (session,) = _waiting(blocked)
-        os.kill(session, signal.SIGSTOP)
+    platform = Platform(postgres_url, runner)
+    with (
+        _import_waiting_for_lock(platform, tmp_path),
+        on_terminal(tmp_path, "import", "calls.csv", DATABASE_URL=platform.url) as terminal,
+    ):
+        wait_until(lambda: _number_waiting(platform) == 1)
+        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+            terminal.process.send_signal(number)
+        assert terminal.wait_for_end() in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+        assert "".join(terminal.lines[-2:]) == INTERRUPTED
+        assert terminal.has_cursor
+    platform.close()
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(
+    own_cluster: PostgresCluster, own_platform: Platform, tmp_path: Path
+) -> None:
+    with (
+        _import_waiting_for_lock(own_platform, tmp_path),
+        on_terminal(tmp_path, "import", "calls.csv", DATABASE_URL=own_platform.url) as terminal,
+    ):
+        wait_until(lambda: _number_waiting(own_platform) == 1)
+        processes = own_cluster.processes()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
         try:
             terminal.type(CTRL_C)
             terminal.wait_for(ENDING)
             terminal.type(CTRL_C)
             assert terminal.wait_for_end() == 130
         finally:
-            os.kill(session, signal.SIGCONT)
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
         assert "".join(terminal.lines[-2:]) == INTERRUPTED
         assert terminal.has_cursor
 
@@ -686,23 +697,36 @@ async def _all(platform: Platform, column: Any) -> list[Any]:
         return list(await connection.scalars(select(column).order_by(column.class_.id)))
 
 
+@contextmanager
+def _import_waiting_for_lock(platform: Platform, directory: Path) -> Iterator[None]:
+    """Keep a lock for which an import of ``calls.csv`` waits, until the end of the block."""
+    organization = platform.add_organization("acme")
+    (directory / "calls.csv").write_text(CSV)
+    locked = select(Organization.id).where(Organization.id == organization).with_for_update()
+    blocker = platform.run(_begun(platform))
+    platform.run(blocker.execute(locked))
+    try:
+        yield
+    finally:
+        platform.run(blocker.close())
+
+
 async def _begun(platform: Platform) -> AsyncConnection:
-    """A connection with a transaction that goes on until it is closed."""
     connection = await platform.writer.connect()
     await connection.begin()
     return connection
 
 
-def _waiting(platform: Platform) -> list[int]:
-    """The server's processes that wait for a lock in the test's database."""
+def _number_waiting(platform: Platform) -> int:
+    """How many transactions of the test's database wait for a lock."""
     waiting = text(
-        "SELECT pid FROM pg_stat_activity "
+        "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
 
-    async def ask() -> list[int]:
+    async def ask() -> int:
         async with connect(platform.reader) as connection:
-            return list(await connection.scalars(waiting))
+            return int(await connection.scalar(waiting))
 
-    found: list[int] = platform.run(ask())
-    return found
+    number: int = platform.run(ask())
+    return number
