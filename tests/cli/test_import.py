@@ -16,7 +16,6 @@ from typing import IO, Any
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.engine import connect
 from call_analytics.db.models import Call, Organization
@@ -702,19 +701,8 @@ def _import_waiting_for_lock(platform: Platform, directory: Path) -> Iterator[No
     """Keep a lock for which an import of ``calls.csv`` waits, until the end of the block."""
     organization = platform.add_organization("acme")
     (directory / "calls.csv").write_text(CSV)
-    locked = select(Organization.id).where(Organization.id == organization).with_for_update()
-    blocker = platform.run(_begun(platform))
-    platform.run(blocker.execute(locked))
-    try:
+    with platform.locked(organization):
         yield
-    finally:
-        platform.run(blocker.close())
-
-
-async def _begun(platform: Platform) -> AsyncConnection:
-    connection = await platform.writer.connect()
-    await connection.begin()
-    return connection
 
 
 def _number_waiting(platform: Platform) -> int:

@@ -107,6 +107,24 @@ def test_another_organization_s_call_is_not_taken(platform: Platform, tmp_path: 
     assert _stored(platform)[0][:4] == ("CA1", "Other Bot", other, "ongoing")
 
 
+def test_a_file_of_another_organization_s_calls_leaves_no_assistants(
+    platform: Platform, tmp_path: Path
+) -> None:
+    platform.add_organization("acme")
+    other = platform.add_organization("other")
+    assistant = platform.add_assistant(other, "Other Bot")
+    platform.add_calls(
+        [{"assistant_id": assistant, "call_sid": call.call_sid} for call in CALLS],
+    )
+
+    report, _ = _import(platform, export_file(tmp_path, CSV))
+    assert (report.added, report.updated, report.rejected) == (0, 0, 2)
+    assert platform.run(_column(platform, Assistant.name)) == ["Other Bot"]
+
+    _import(platform, export_file(tmp_path, csv_of([*CALLS, CALLS[0]._replace(call_sid="CA3")])))
+    assert platform.run(_column(platform, Assistant.name)) == ["Other Bot", "Support Bot"]
+
+
 def test_a_single_line_may_hold_many_calls(platform: Platform, tmp_path: Path) -> None:
     platform.add_organization("acme")
     records = [record_of(call, headings=False) for call in CALLS]
