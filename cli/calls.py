@@ -23,7 +23,7 @@ from call_analytics.db.calls.importing import ImportTarget, import_calls
 from call_analytics.db.calls.report import ImportReport
 from call_analytics.db.calls.sources import CallFile
 from call_analytics.db.engine import Database, connect
-from call_analytics.db.errors import DatabaseError
+from call_analytics.db.errors import DatabaseError, OperatorError
 from call_analytics.settings import load_settings
 
 STANDARD_INPUT = "-"
@@ -94,7 +94,9 @@ def import_file(
                     run(database), screen.bar, lambda: _what_stays(screen, strict)
                 ),
             )
-        except DatabaseError:
+        except DatabaseError as error:
+            if strict and isinstance(error, OperatorError):
+                raise OperatorError(f"nothing was imported: {error}") from error
             if screen.report.rows and not strict:
                 typer.echo(_what_stays(screen, strict), err=True)
             raise

@@ -93,9 +93,7 @@ async def import_calls(
                 whole = await whole_file.enter_async_context(transaction(database))
             await _finish(store(batch))
         if target.strict and report.rejected:
-            raise OperatorError(
-                f"nothing was imported: {report.rejected:,} of {report.rows:,} rows are rejected"
-            )
+            raise OperatorError(f"{report.rejected:,} of {report.rows:,} rows are rejected")
     return report
 
 

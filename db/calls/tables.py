@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import chain
 
 from call_analytics.db.calls.columns import Columns
 from call_analytics.db.calls.rows import BadRow, CallRow, FileRow, parse_call, without_row
@@ -40,28 +41,13 @@ def read_table(text: Text, columns: Columns) -> Iterator[FileRow]:
         yield FileRow(line, content, lines.row)
 
 
-class _Again:
-    """Lines of which the first has been read already."""
-
-    def __init__(self, first: str, lines: Lines) -> None:
-        self._first = first
-        self._lines = lines
-
-    def __iter__(self) -> "_Again":
-        return self
-
-    def __next__(self) -> str:
-        first, self._first = self._first, ""
-        return first or next(self._lines)
-
-
 def _begin(lines: Lines, columns: Columns) -> "tuple[Iterator[list[str]], list[str | None]]":
     first = next((line for line in lines if not line.isspace()), "")
     if not first:
         raise OperatorError("the file is empty")
     delimiter = max(DELIMITERS, key=lambda one: columns.known(_cells(first, one)))
     # Strict, for a quotation mark that is not closed must not make one cell of many rows.
-    reader = csv.reader(_Again(first, lines), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     headings = [heading.strip() for heading in next(reader, [])]
     return reader, columns.fields_of(headings)
 

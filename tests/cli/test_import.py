@@ -431,6 +431,12 @@ def test_a_file_that_breaks_off_leaves_what_was_before(directory: Path) -> None:
     assert result.returncode == 1
     assert _count(directory) == 20_000
 
+    again = run(directory, "import", "calls.csv.gz", *NEW[1:], "--strict")
+    assert again.stderr == (
+        "call-analytics: nothing was imported: calls.csv.gz is damaged or cut short: "
+        "Compressed file ended before the end-of-stream marker was reached\n"
+    )
+
 
 def test_without_a_terminal_a_long_import_writes_a_line_now_and_then(directory: Path) -> None:
     (directory / "calls.csv").write_text("".join(_table(120_000)))
@@ -555,6 +561,25 @@ def test_a_second_ctrl_c_does_not_wait_for_a_lock(
         assert "".join(terminal.lines[-2:]) == INTERRUPTED
         assert _number_waiting(platform) == 0
     platform.close()
+
+
+def test_rejects_are_in_their_file_as_soon_as_their_batch_is_in(directory: Path) -> None:
+    """So a command that is killed has written them too."""
+    rejects = directory / "rejects"
+    with _slow_pipe() as (pipe, feed):
+        process = subprocess.Popen(
+            [COMMAND, "import", "-", *NEW, "--rejects", rejects],
+            cwd=directory,
+            env=environment({}),
+            stdin=pipe,
+            stderr=subprocess.DEVNULL,
+        )
+        feed("".join([*_table(10_000), "CA,,,,,,\n", *_table(9_999)[1:]]))
+        wait_until(lambda: _count(directory) == 10_000)
+        wait_until(lambda: len(rejects.read_text().splitlines()) == 2)
+        assert process.poll() is None
+        process.kill()
+        process.wait(WAIT_SECONDS)
 
 
 def test_two_signals_at_once_are_not_taken_for_one(
