@@ -79,7 +79,10 @@ def remove(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove an organization for good, with its keys, assistants, calls and rollups."""
+    """Remove an organization for good, with its keys, assistants, calls and rollups.
+
+    Its keys go first. An interrupted removal goes on when the command is run again.
+    """
     settings = load_settings()
 
     async def find(database: Database) -> OrganizationListing:
