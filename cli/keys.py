@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from call_analytics.cli.organization import OrganizationOption, only_organization
+from call_analytics.cli.organizations import OrganizationOption, only_organization
 from call_analytics.cli.terminal import escaped
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.admin.keys import create_key, list_keys, revoke_key

@@ -46,5 +46,7 @@ def _wait_for_connection_threads() -> None:
     traceback on the operator's screen.
     """
     for thread in threading.enumerate():
-        if thread not in (threading.main_thread(), threading.current_thread()):
+        if thread not in (threading.main_thread(), threading.current_thread()) and (
+            not thread.daemon  # one that may wait for more of a file for ever
+        ):
             thread.join(timeout=5)

@@ -158,6 +158,7 @@ class PostgreSQLTriggers:
         "AND has_table_privilege('call_rollups', 'DELETE')"
     )
     compaction: str | None = _COMPACTION
+    compaction_lock: str | None = "SELECT pg_advisory_xact_lock(hashtext('call_rollups compact'))"
     waiting: str | None = "SELECT count(*) FROM call_rollups WHERE NOT is_merged"
 
     def addition(self, rows: Select[Any]) -> Insert:

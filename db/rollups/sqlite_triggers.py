@@ -38,6 +38,7 @@ class SQLiteTriggers:
     fill_lock: str | None = None
     permission: str | None = None
     compaction: str | None = None
+    compaction_lock: str | None = None
     waiting: str | None = None
 
     def addition(self, rows: Select[Any]) -> Insert:

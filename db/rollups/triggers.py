@@ -58,6 +58,10 @@ class Triggers(Protocol):
     """The statement that merges the keys of the first ``:rows`` rows that wait for it. Its value
     is how many rows it merged; None where keys never have more than one row."""
 
+    compaction_lock: str | None
+    """The statement that, until the end of its transaction, keeps keys from being merged; it waits
+    for whoever is merging some. None where there is no compaction."""
+
     waiting: str | None
     """The statement that counts the rows that wait; None where none ever does."""
 
