@@ -31,14 +31,18 @@ def _listening_address(value: str) -> str:
 
 
 def _networks(value: str) -> str:
-    for network in listed(value):
+    networks = listed(value)
+    if networks == ["*"]:
+        return value
+    if "*" in networks:
+        raise ValueError("'*' trusts every proxy, so it stands alone")
+    for network in networks:
         try:
-            ip_network(network, strict=False)
+            ip_network(network)  # strict, because uvicorn ignores a network with host bits
         except ValueError:
-            if network != "*":
-                raise ValueError(
-                    f"{network!r} is no address and no network, as in 10.0.0.0/8"
-                ) from None
+            raise ValueError(
+                f"{network!r} is no address and no network, as in 10.0.0.0/8"
+            ) from None
     return value
 
 

@@ -48,6 +48,13 @@ def test_settings_come_from_a_file(tmp_path: Path) -> None:
     [
         ("TRUSTED_PROXIES", "foo", "'foo' is no address and no network, as in 10.0.0.0/8"),
         (
+            "TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            "'10.0.0.1/8' is no address and no network, as in 10.0.0.0/8",
+        ),
+        ("TRUSTED_PROXIES", "10.0.0.1,", "'' is no address and no network, as in 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "*, 10.0.0.1", "'*' trusts every proxy, so it stands alone"),
+        (
             "CORS_ORIGINS",
             "https://a.example.org, dashboard.example.org",
             "'dashboard.example.org' is no origin, as in https://dashboard.example.org",
@@ -88,7 +95,7 @@ def test_a_misspelt_name_in_the_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("TRUSTED_PROXIES", "10.0.0.1, fd00::/8"),
+        ("TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16, fd00::/8"),
         ("TRUSTED_PROXIES", "*"),
         ("CORS_ORIGINS", "https://a.example.org, http://localhost:3000"),
         ("HOST", "localhost"),

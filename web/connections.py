@@ -30,15 +30,16 @@ class Connections:
     When there are as many as may be, a new one takes the place of the one that has kept the
     server waiting longest, so that a client that only holds connections keeps no other out.
     Proxies bring the connections of many clients: of those that are trusted (addresses and
-    networks, with commas between, or ``*``), any number may come.
+    networks, with commas between, or ``*`` alone), any number may come.
     """
 
     def __init__(
         self, *, at_most: int, at_most_per_address: int | None, trusted_proxies: str
     ) -> None:
         self._at_most = at_most
-        self._at_most_per_address = None if trusted_proxies == "*" else at_most_per_address
-        self._trusted = _networks(trusted_proxies)
+        trusts_all = trusted_proxies == "*"
+        self._at_most_per_address = None if trusts_all else at_most_per_address
+        self._trusted = () if trusts_all else _networks(trusted_proxies)
         self._open: dict[Connection, Network | None] = {}
         self._of_network: Counter[Network] = Counter()
         self._waiting: dict[Connection, None] = {}
@@ -130,11 +131,5 @@ class BoundedTransport:
 
 
 def _networks(text: str) -> tuple[Network, ...]:
-    """The networks of a list; what else stands there is no address that a client can have."""
-    networks = []
-    for item in text.split(","):
-        try:
-            networks.append(ipaddress.ip_network(item.strip()))
-        except ValueError:
-            continue
-    return tuple(networks)
+    """The networks of a list."""
+    return tuple(ipaddress.ip_network(item.strip()) for item in text.split(",") if item.strip())
