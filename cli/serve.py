@@ -51,6 +51,7 @@ def run_server(
     from call_analytics.telemetry.prometheus import DIRECTORY_VARIABLE  # noqa: PLC0415
     from call_analytics.web.http_protocol import http_protocol  # noqa: PLC0415
     from call_analytics.web.limits import ConnectionLimits  # noqa: PLC0415
+    from call_analytics.web.stopping import run_until_stopped  # noqa: PLC0415
 
     create_app(settings)  # a wrong setting stops the command here, once, and not in each process
     workers = workers or settings.workers
@@ -58,7 +59,7 @@ def run_server(
         directory = tempfile.mkdtemp(prefix="call-analytics-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         os.environ[DIRECTORY_VARIABLE] = directory
-    uvicorn.run(
+    config = uvicorn.Config(
         "call_analytics.server:app_from_environment",
         factory=True,
         host=host or settings.host,
@@ -73,3 +74,4 @@ def run_server(
         # On a busy machine a worker takes long to start; one that hangs is noticed later.
         timeout_worker_healthcheck=WORKER_START_SECONDS,
     )
+    run_until_stopped(config, [config.bind_socket()])

@@ -36,6 +36,7 @@ class Connections:
     def __init__(
         self, *, at_most: int, at_most_per_address: int | None, trusted_proxies: str
     ) -> None:
+        self.are_ending = False  # set when the server stops
         self._at_most = at_most
         trusts_all = trusted_proxies == "*"
         self._at_most_per_address = None if trusts_all else at_most_per_address

@@ -5,7 +5,8 @@ Wherever the server waits for a client, it waits for a bounded time and number o
 - for the head of a request: ``head_timeout_seconds``, ``MAX_FRAMING_BYTES``, ``MAX_FIELDS``;
 - for its body, before the answer: whoever reads it decides, and what nobody reads is not received;
 - for the rest of its body, after the answer: ``body_timeout_seconds``, ``MAX_REST_BYTES``;
-- for the next request: uvicorn's time-out of connections that are kept;
+- for the next request: uvicorn's time-out of connections that are kept, and when the server stops
+  ``STOPPING_SECONDS``;
 - for its answer to be taken: ``send_timeout_seconds``, the transport's buffer.
 
 While a request is answered, what its client has sent behind it stays unread.
@@ -31,6 +32,9 @@ MAX_FIELDS = 200
 """Header fields of a request."""
 MAX_REST_BYTES = 1_000_000
 """What is received of a body after the answer, so that a client that still sends hears it."""
+STOPPING_SECONDS = 1
+"""How long a connection without a request is kept while the server stops: its client may just be
+sending the next one."""
 PART_BYTES = 1024
 """What is parsed at once: how far a request's bytes may be charged to the one before it, and
 how many short requests may wait behind the one that is answered."""
@@ -147,8 +151,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if hosts and not HOST.fullmatch(hosts[0]):
             self._refuse("The Host header must be a host and, if need be, a port.")
         super().on_headers_complete()
-        if self.parser.should_upgrade():
-            self.cycle.keep_alive = False  # what follows is not HTTP
+        if self.parser.should_upgrade() or self._connections.are_ending:
+            self.cycle.keep_alive = False  # after an upgrade, what follows is not HTTP
         self._stage = Stage.BODY
 
     def on_body(self, body: bytes) -> None:
@@ -173,6 +177,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             self.send_400_response(self._refusal)
         self._parse()
+
+    def shutdown(self) -> None:
+        """The server stops. This connection ends after its next answer."""
+        self._connections.are_ending = True
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+        self._turn = None  # the client has less time from now on
+        self._wait()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what has come, once those requests are answered that came before it."""
@@ -239,8 +251,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if awaited is not None:
             self._reading_timer = self.loop.call_later(self._time_limit(awaited), self._give_up)
 
+    @property
+    def _is_unused(self) -> bool:
+        """Whether the client has sent nothing of its next request."""
+        return self._stage is Stage.NOTHING or self.headers is None
+
     def _time_limit(self, stage: Stage) -> float:
         """Seconds in which a part of a request must have come."""
+        if self._is_unused and self._connections.are_ending:
+            return STOPPING_SECONDS
         if stage is Stage.NOTHING:
             return self.timeout_keep_alive
         if stage is Stage.HEAD:
@@ -256,7 +275,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             )
 
     def _give_up(self) -> None:
-        if self._stage is Stage.NOTHING:
+        if self._is_unused:
             self.transport.close()
         else:
             part = "head" if self._stage is Stage.HEAD else "framing"

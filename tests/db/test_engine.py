@@ -65,7 +65,7 @@ def test_an_address_is_read_without_its_file(tmp_path: Path) -> None:
 
     url = parse_database_url(f"sqlite:///{tmp_path}/calls.csv")
 
-    with pytest.raises(OperatorError, match="calls.csv is no SQLite database"):
+    with pytest.raises(OperatorError, match="is no SQLite database"):
         refuse_other_files(url)
 
 
