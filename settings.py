@@ -6,9 +6,10 @@ A setting named ``port`` is read from ``CALL_ANALYTICS_PORT`` or from a line of 
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -229,23 +230,27 @@ class Settings(BaseSettings):
     )
 
 
-def load_settings() -> Settings:
-    """Read the settings from the environment and ``.env``.
+def load_settings(**options: Any) -> Settings:
+    """Read the settings from the environment and ``.env``; options of a command win over them.
 
     Raises:
         SettingsError: naming each wrong setting and what it must be, on one line.
     """
-    complaints = _unknown_settings()
+    # Also without the options, because a worker process reads the settings so.
+    complaints = [*_unknown_settings(), *_complaints({}), *_complaints(options)]
+    if complaints:
+        raise SettingsError("; ".join(dict.fromkeys(complaints)))
+    return Settings(**options)
+
+
+def _complaints(options: Mapping[str, Any]) -> Iterator[str]:
     try:
-        settings = Settings()
+        Settings(**options)
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            message = problem["msg"].removeprefix("Value error, ")
-            complaints.append(f"{PREFIX}{name}: {message}")
-    if complaints:
-        raise SettingsError("; ".join(complaints))
-    return settings
+            field = "_".join(str(part) for part in problem["loc"])
+            name = f"--{field}" if field in options else f"{PREFIX}{field.upper()}"
+            yield f"{name}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _unknown_settings() -> list[str]:

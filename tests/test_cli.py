@@ -74,6 +74,47 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, command: tuple[str,
     assert (tmp_path / "calls.csv").read_text() == CSV
 
 
+def test_a_check_shows_the_settings_and_starts_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "serve", "--check", "--port", str(port), WORKERS=2)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "CALL_ANALYTICS_DATABASE_URL=sqlite:///call-analytics.db (default)"
+    assert f"CALL_ANALYTICS_PORT={port} (option --port)" in lines
+    assert "CALL_ANALYTICS_WORKERS=2 (environment)" in lines
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("PORT", "99999", "Input should be less than or equal to 65535"),
+        (
+            "DATABASE_URL",
+            "calls.db",
+            (
+                "the database address must look like sqlite:///FILE or "
+                "postgresql://USER:PASSWORD@HOST/NAME"
+            ),
+        ),
+        (
+            "TRUSTED_DOCUMENTS",
+            "missing.json",
+            "must name a JSON file: an object of GraphQL texts by hash",
+        ),
+    ],
+)
+def test_a_check_names_a_wrong_setting(
+    tmp_path: Path, name: str, value: str, complaint: str
+) -> None:
+    result = run(tmp_path, "serve", "--check", **{name: value})
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"call-analytics: CALL_ANALYTICS_{name}: {complaint}\n"
+
+
 def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(CSV)
     run(tmp_path, "db", "upgrade")

@@ -252,13 +252,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._reading_timer = self.loop.call_later(self._time_limit(awaited), self._give_up)
 
     @property
-    def _is_unused(self) -> bool:
-        """Whether the client has sent nothing of its next request."""
-        return self._stage is Stage.NOTHING or self.headers is None
+    def _is_spare(self) -> bool:
+        """Whether the server stops, and the client has begun no further request."""
+        has_begun_none = self._stage is Stage.NOTHING or self.headers is None
+        return has_begun_none and self._connections.are_ending
 
     def _time_limit(self, stage: Stage) -> float:
         """Seconds in which a part of a request must have come."""
-        if self._is_unused and self._connections.are_ending:
+        if self._is_spare:
             return STOPPING_SECONDS
         if stage is Stage.NOTHING:
             return self.timeout_keep_alive
@@ -275,7 +276,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             )
 
     def _give_up(self) -> None:
-        if self._is_unused:
+        if self._stage is Stage.NOTHING or self._is_spare:
             self.transport.close()
         else:
             part = "head" if self._stage is Stage.HEAD else "framing"
