@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import urllib.request
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,10 @@ def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path
     key = run(tmp_path, "keys", "create", "--name", "dashboard").stdout.strip()
     assert KEY.fullmatch(key)
     listed = run(tmp_path, "keys", "list").stdout
-    assert re.fullmatch(rf" +1  {key[:12]}\.\.\. +active +acme +dashboard\n", listed), listed
+    made = r"made 20\d\d-\d\d-\d\d"
+    assert re.fullmatch(rf" +1  {key[:12]}\.\.\. +active +{made} +acme +dashboard\n", listed), (
+        listed
+    )
 
     with started(tmp_path, "serve") as (base, _process):
         status, answer = _get(f"{base}/api/v1/calls/analytics?period=90d", key)
@@ -315,7 +319,8 @@ def test_names_reach_the_terminal_without_codes_that_it_obeys(
         r"line 3: Duration (seconds) must be a whole number of seconds, not '\x1b[2J'" + "\n"
     )
     key = run(tmp_path, "keys", "create", "--name", f"{evil} ключ").stdout[:12]
-    row = f"     1  {key}...   active   {shown:<24}  {shown} "
+    made = f"made {datetime.now(UTC):%Y-%m-%d}"
+    row = f"     1  {key}...   active   {made:<15}  {'':<15}  {shown:<24}  {shown} "
     assert run(tmp_path, "keys", "list").stdout == f"{row}ключ\n"
     revoked = run(tmp_path, "keys", "revoke", "1")
     assert revoked.stdout == f"Revoked {key}... of {shown}.\n"
