@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "CALL_ANALYTICS_"
 FILE = ".env"
 HOST_NAME = re.compile(r"(?:[a-z0-9-]+\.)*[a-z0-9-]*[a-z-][a-z0-9-]*", re.IGNORECASE)
-"""A host name; what ends in digits alone is meant as an address."""
+"""A host name. A text whose last part is a number is an address, or a wrong one."""
 
 
 def _listening_address(value: str) -> str:
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         default=10, ge=1, description="Most fields of an operation itself; each costs a statement."
     )
     max_directives: int = Field(default=50, ge=0, description="Most directives of a document.")
-    max_errors: int = Field(default=20, ge=2, description="Most errors that a response tells.")
+    max_errors: int = Field(default=20, ge=2, description="Most errors that a response lists.")
     max_concurrent_requests: int = Field(
         default=100,
         ge=1,
@@ -254,7 +254,7 @@ def _complaints(options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown_settings() -> list[str]:
-    """A misspelt name would otherwise leave its setting at the default, without a word."""
+    """Without this, a setting with a misspelt name would silently keep its default."""
     known = [name.upper() for name in Settings.model_fields]
     complaints = []
     for name in sorted({*os.environ, *dotenv_values(FILE)}):
