@@ -63,11 +63,11 @@ def create_app(
 ) -> Starlette:
     """The service as an ASGI application; the database is opened when the server starts.
 
-    Where it may not use rollups, every answer is read from the calls.
+    Without ``may_use_rollups`` every answer is read from the calls.
 
     Raises:
-        OperatorError: where the database's address makes no sense.
-        SettingsError: where another setting does not.
+        OperatorError: where the database's address is wrong.
+        SettingsError: where another setting is wrong.
     """
     url = parse_database_url(settings.database_url)
     _require_extra(settings.rate_limit_storage != MEMORY, "RATE_LIMIT_STORAGE", "redis", "redis")
@@ -77,7 +77,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
         database = _reader(url, settings, telemetry, pool_size=settings.pool_size)
-        # Of its own, so that readiness and telemetry are told while requests wait for connections.
+        # A second pool: ``/readyz`` and ``/metrics`` answer while requests wait for the first.
         operators_database = _reader(url, settings, telemetry, pool_size=OPERATORS_CONNECTIONS)
         access = AccessControl(
             database,
@@ -222,11 +222,11 @@ def _cors_middleware(settings: Settings) -> list[Middleware]:
 
 @contextmanager
 def _traces(settings: Settings, database: Database) -> Iterator[object]:
-    """The tracer provider, until the server stops; None where nothing is traced."""
+    """The tracer provider, until the server stops. None where traces are off."""
     if not settings.traces:
         yield None
         return
-    # Of an extra, which may not be installed.
+    # This module belongs to an extra, which may not be installed.
     traces = import_module("call_analytics.telemetry.traces")
     provider = traces.start_traces(database.sync_engine)
     try:
@@ -237,7 +237,7 @@ def _traces(settings: Settings, database: Database) -> Iterator[object]:
 
 @asynccontextmanager
 async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
-    """Compact the rollups until the server stops; of several processes, one at a time does it."""
+    """Compact the rollups until the server stops. Processes take turns."""
     if settings.compaction_seconds == 0:
         yield
         return
@@ -269,7 +269,7 @@ async def to_explorer(_request: Request) -> Response:
 
 def app_from_environment() -> Starlette:
     """The application of one server process, as ``call-analytics serve`` starts it."""
-    # What is imported by now stays: searching it for garbage stops requests for tens of ms.
+    # Imported modules are no garbage. To search them would stop requests for tens of ms.
     gc.collect()
     gc.freeze()
     settings = load_settings()

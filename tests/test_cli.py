@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import urllib.request
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,10 @@ def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path
     key = run(tmp_path, "keys", "create", "--name", "dashboard").stdout.strip()
     assert KEY.fullmatch(key)
     listed = run(tmp_path, "keys", "list").stdout
-    assert re.fullmatch(rf" +1  {key[:12]}\.\.\. +active +acme +dashboard\n", listed), listed
+    made = r"made 20\d\d-\d\d-\d\d"
+    assert re.fullmatch(rf" +1  {key[:12]}\.\.\. +active +{made} +acme +dashboard\n", listed), (
+        listed
+    )
 
     with started(tmp_path, "serve") as (base, _process):
         status, answer = _get(f"{base}/api/v1/calls/analytics?period=90d", key)
@@ -72,6 +76,47 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, command: tuple[str,
         "file)\n"
     )
     assert (tmp_path / "calls.csv").read_text() == CSV
+
+
+def test_a_check_shows_the_settings_and_starts_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "serve", "--check", "--port", str(port), WORKERS=2)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "CALL_ANALYTICS_DATABASE_URL=sqlite:///call-analytics.db (default)"
+    assert f"CALL_ANALYTICS_PORT={port} (option --port)" in lines
+    assert "CALL_ANALYTICS_WORKERS=2 (environment)" in lines
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("PORT", "99999", "Input should be less than or equal to 65535"),
+        (
+            "DATABASE_URL",
+            "calls.db",
+            (
+                "the database address must look like sqlite:///FILE or "
+                "postgresql://USER:PASSWORD@HOST/NAME"
+            ),
+        ),
+        (
+            "TRUSTED_DOCUMENTS",
+            "missing.json",
+            "must name a JSON file: an object of GraphQL texts by hash",
+        ),
+    ],
+)
+def test_a_check_names_a_wrong_setting(
+    tmp_path: Path, name: str, value: str, complaint: str
+) -> None:
+    result = run(tmp_path, "serve", "--check", **{name: value})
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"call-analytics: CALL_ANALYTICS_{name}: {complaint}\n"
 
 
 def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:
@@ -282,7 +327,8 @@ def test_names_reach_the_terminal_without_codes_that_it_obeys(
         r"line 3: Duration (seconds) must be a whole number of seconds, not '\x1b[2J'" + "\n"
     )
     key = run(tmp_path, "keys", "create", "--name", f"{evil} ключ").stdout[:12]
-    row = f"     1  {key}...   active   {'acme':<24}  {shown} "
+    made = f"made {datetime.now(UTC):%Y-%m-%d}"
+    row = f"     1  {key}...   active   {made:<15}  {'':<15}  {'acme':<24}  {shown} "
     assert run(tmp_path, "keys", "list").stdout == f"{row}ключ\n"
     revoked = run(tmp_path, "keys", "revoke", "1")
     assert revoked.stdout == f"Revoked {key}... of acme.\n"

@@ -533,7 +533,7 @@ def test_addresses_are_counted_in_one_form(
     first: str | None, second: str | None, is_same: bool
 ) -> None:
     connections = Connections(
-        at_most=10, at_most_per_address=1, trusted_proxies="proxy.local, 198.51.100.0/24"
+        at_most=10, at_most_per_address=1, trusted_proxies="203.0.113.1, 198.51.100.0/24"
     )
 
     assert connections.enter(Client(), first)
