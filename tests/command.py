@@ -21,7 +21,7 @@ def run(directory: Path, *arguments: str, **settings: object) -> subprocess.Comp
     return subprocess.run(
         [COMMAND, *arguments],
         cwd=directory,
-        env=_environment(settings),
+        env=environment(settings),
         capture_output=True,
         text=True,
         timeout=WAIT_SECONDS,
@@ -43,7 +43,7 @@ def started(
         process = subprocess.Popen(
             [COMMAND, *arguments],
             cwd=directory,
-            env=_environment({"PORT": port, **settings}),
+            env=environment({"PORT": port, **settings}),
             stdout=output,
             stderr=output,
             text=True,
@@ -58,7 +58,7 @@ def started(
         assert process.wait(WAIT_SECONDS) in (0, -signal.SIGTERM), log.read_text()
 
 
-def _environment(settings: dict[str, object]) -> dict[str, str]:
+def environment(settings: dict[str, object]) -> dict[str, str]:
     """This process's environment, with no settings but the given ones.
 
     A command keeps its compiled modules, as it does for its users: compiling them takes longer than
