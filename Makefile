@@ -22,12 +22,12 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install demo explorer test quick test-hard check audit bench soak clean
+.PHONY: help install setup demo explorer test quick test-hard check audit bench soak clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(TOOLS_INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Set up everything; nothing where it is all there
+install: $(TOOLS_INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Set up everything, for tests and tools too
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed." >&2; exit 1; }
@@ -65,7 +65,9 @@ $(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json) | 
 		|| echo "The JavaScript clients could not be fetched (see above)." >&2; \
 	fi
 
-demo: $(INSTALLED) $(BUNDLE) ## Fill a demo database, print a link to the explorer and a key, and serve
+setup: $(INSTALLED) $(BUNDLE) ## Set up what running needs
+
+demo: setup ## Fill a demo database, print a link to the explorer and a key, and serve
 	@$(BIN)/call-analytics demo
 
 explorer: $(BUNDLE) ## Build the explorer

@@ -10,6 +10,8 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 SECRETS = re.compile(r"burki_[A-Za-z0-9]+|\b[0-9a-f]{64}\b")
 """API keys, and hashes of keys."""
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+RESERVED = [*RESERVED_ATTRS, "color_message"]
+"""What a record has besides what our code adds to it."""
 REQUESTS = "call_analytics.requests"
 """The logger of requests."""
 
@@ -50,7 +52,9 @@ class TerminalFormatter(logging.Formatter):
                 ]
             )
         else:
-            line = super().format(record)
+            extras = vars(record).items()
+            told = [f"{name}={value}" for name, value in extras if name not in RESERVED]
+            line = "  ".join([super().format(record), *told])
         return SECRETS.sub("[secret]", CONTROL_CHARACTERS.sub("?", line))
 
     def formatException(self, ei: object) -> str:  # noqa: N802 - the name is logging's
@@ -70,7 +74,7 @@ def _json_formatter() -> SafeFormatter:
         ["asctime", "levelname", "name", "message"],
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         datefmt="%Y-%m-%dT%H:%M:%S%z",
-        reserved_attrs=[*RESERVED_ATTRS, "color_message"],
+        reserved_attrs=RESERVED,
     )
 
 

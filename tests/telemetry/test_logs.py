@@ -111,12 +111,18 @@ def test_lines_on_a_terminal_are_short_and_hold_nothing_that_it_obeys() -> None:
         }
     )
     other = logging.makeLogRecord(
-        {"name": "uvicorn", "levelname": "INFO", "msg": "a \x1b key %s", "args": (KEY,)}
+        {
+            "name": "uvicorn",
+            "levelname": "INFO",
+            "msg": "a \x1b key %s",
+            "args": (KEY,),
+            "place": "a.py:1",
+        }
     )
 
     lines = [TerminalFormatter().format(one)[len("12:00:00") :] for one in (record, other)]
 
     assert lines == [
         f"  200  graphql ?[2J??[secret] {INVALID}  3 ms",
-        "  INFO  a ? key [secret]",
+        "  INFO  a ? key [secret]  place=a.py:1",
     ]

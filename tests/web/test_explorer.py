@@ -210,19 +210,28 @@ def test_browsers_get_the_explorer(client: TestClient, path: str) -> None:
     assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
-def test_where_node_is_missing_the_page_says_how_to_get_it(
-    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("build", "command"),
+    [
+        (explorer.BUILD, "<code>make explorer</code>"),
+        (Path("nowhere"), "<code>make explorer &amp;&amp; pip install .</code>"),
+    ],
+    ids=["source", "package"],
+)
+def test_where_the_bundle_is_missing_the_page_says_how_to_get_it(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: Path, command: str
 ) -> None:
     monkeypatch.setattr(explorer, "BUNDLE", tmp_path)
+    monkeypatch.setattr(explorer, "BUILD", build)
 
     page = client.get("/graphql", headers=HTML)
 
     assert page.status_code == 200
-    assert "make install" in page.text
+    assert command in page.text
     assert "<script" not in page.text
 
 
-@pytest.mark.parametrize("name", ["explorer.html", "missing.html"])
+@pytest.mark.parametrize("name", ["explorer.html", "left_out.html", "missing.html"])
 def test_pages_name_no_other_host_and_have_no_inline_script(name: str) -> None:
     text = (explorer.DIRECTORY / name).read_text()
 
