@@ -63,7 +63,7 @@ curl -s {base}/api/v1/calls/analytics \\
 
 
 def _prepare(settings: Settings) -> Demo:
-    typer.echo(f"Preparing {DEMO_FILE}; the first time takes some seconds ...")
+    typer.echo(f"Preparing {DEMO_FILE} ...")
 
     async def prepare(database: Database) -> Demo:
         async with transaction(database) as connection:

