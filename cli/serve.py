@@ -4,12 +4,14 @@ import atexit
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Container
 from typing import Annotated
 
 import typer
 
+from call_analytics.cli.listening import listening_sockets
 from call_analytics.cli.settings_in_force import settings_in_force
 from call_analytics.cli.with_database import database_url, with_database
 from call_analytics.db.admin.migrate import prepare_to_serve
@@ -37,13 +39,14 @@ def serve(
         show_settings(settings, options)
         return
     configure_logging(settings.log_level)
+    sockets = listening_sockets(settings.host, settings.port)
     try:
         state = with_database(settings, prepare_to_serve)
     except DatabaseUnavailable as error:
         logging.warning("%s; serving until it does: requests get a 503", error)
     else:
         logging.info("the database is %s", state.value)
-    run_server(settings)
+    run_server(settings, sockets)
 
 
 def show_settings(settings: Settings, options: Container[str]) -> None:
@@ -56,8 +59,8 @@ def show_settings(settings: Settings, options: Container[str]) -> None:
         typer.echo(line)
 
 
-def run_server(settings: Settings) -> None:
-    """Serve until a signal ends it; with several workers, each is a process of its own."""
+def run_server(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve on open sockets until a signal ends it; several workers are processes of their own."""
     # Slow to import, and of no use to the other commands.
     import uvicorn  # noqa: PLC0415
 
@@ -75,8 +78,6 @@ def run_server(settings: Settings) -> None:
     config = uvicorn.Config(
         "call_analytics.server:app_from_environment",
         factory=True,
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
         log_config=None,  # its lines go where ours go; requests are logged by ours
         access_log=False,
@@ -87,4 +88,6 @@ def run_server(settings: Settings) -> None:
         # On a busy machine a worker takes long to start; one that hangs is noticed later.
         timeout_worker_healthcheck=WORKER_START_SECONDS,
     )
-    run_until_stopped(config, [config.bind_socket()])
+    for listening in sockets:
+        logging.info("listening on %s port %d", *listening.getsockname()[:2])
+    run_until_stopped(config, sockets)

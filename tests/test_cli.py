@@ -133,23 +133,6 @@ def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.starts_server
-def test_the_demo_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
-    for _ in range(2):
-        with started(tmp_path, "demo") as (base, _process):
-            log = (tmp_path / "log.txt").read_text()
-            found = KEY.search(log)
-            assert found is not None
-            status, answer = _get(f"{base}/api/v1/calls/analytics?period=90d", found[0])
-            assert status == 200
-            assert answer["total_calls"] > 10_000
-            curl = re.findall(r"^curl .*?(?:\\\n.*?)*$", log, re.MULTILINE)
-            assert len(curl) == 2
-            for line in curl:
-                assert base in line
-                assert found[0] in line
-
-
-@pytest.mark.starts_server
 def test_workers_that_start_slowly_are_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,15 +379,39 @@ def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
     assert run(tmp_path, "rollups", "compact").stdout == "0 rows merged.\n"
 
 
-def test_demo_leaves_other_data_alone(tmp_path: Path) -> None:
-    (tmp_path / "calls.csv").write_text(CSV)
-    run(tmp_path, "db", "upgrade")
-    run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
-
-    result = run(tmp_path, "demo")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_in_use_is_named_before_anything_is_touched(tmp_path: Path, workers: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run(tmp_path, "serve", PORT=port, WORKERS=workers)
 
     assert result.returncode == 1
-    assert "is left alone" in result.stderr
+    assert result.stderr == (
+        f"call-analytics: port {port} of 127.0.0.1 is in use; "
+        "choose another: --port or CALL_ANALYTICS_PORT\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = run(tmp_path, "serve", "--host", "nowhere.invalid")
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "call-analytics: there is no host 'nowhere.invalid'; "
+        "choose another: --host or CALL_ANALYTICS_HOST\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
+    result = run(tmp_path, "serve", HOST="192.0.2.1", PORT=8000)
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "call-analytics: port 8000 of 192.0.2.1 cannot be had (Cannot assign requested address); "
+        "choose another: --port or CALL_ANALYTICS_PORT\n"
+    )
 
 
 def _get(url: str, key: str = "") -> tuple[int, Any]:

@@ -73,7 +73,12 @@ async def find_key_owner(key_hash: str, *, database: Database) -> KeyOwner | Non
         DatabaseUnavailable: where the database cannot answer.
     """
     async with connect(database) as connection:
-        row = (await connection.execute(_FIND_KEY_OWNER, {"key_hash": key_hash})).first()
+        return await key_owner(connection, key_hash)
+
+
+async def key_owner(connection: AsyncConnection, key_hash: str) -> KeyOwner | None:
+    """The same over an open connection."""
+    row = (await connection.execute(_FIND_KEY_OWNER, {"key_hash": key_hash})).first()
     return None if row is None else KeyOwner._make(row)
 
 

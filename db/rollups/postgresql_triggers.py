@@ -242,7 +242,7 @@ def _addition(dialect: Dialect, schema: str, changed_rows: str) -> str:
     moment: ColumnElement[object] = literal_column("started_at")
     grains = ", ".join(
         f"({grain.number}::smallint, {grain.bucket_of(moment).compile(dialect=dialect)})"
-        for grain in STORED_GRAINS
+        for grain in reversed(STORED_GRAINS)
     )
     return f"""
             INSERT INTO {schema}.call_rollups (assistant_id, grain, bucket, {SUMS})

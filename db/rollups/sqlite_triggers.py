@@ -98,7 +98,7 @@ def _addition(dialect: Dialect, row: str, sign: str) -> str:
     moment: ColumnElement[object] = literal_column(f"{row}.started_at")
     counts = is_instant(moment).compile(dialect=dialect)
     additions = []
-    for grain in STORED_GRAINS:
+    for grain in reversed(STORED_GRAINS):
         bucket = grain.bucket_of(moment).compile(dialect=dialect)
         additions.append(
             f"""
