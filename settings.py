@@ -6,9 +6,10 @@ A setting named ``port`` is read from ``CALL_ANALYTICS_PORT`` or from a line of 
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -18,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "CALL_ANALYTICS_"
 FILE = ".env"
 HOST_NAME = re.compile(r"(?:[a-z0-9-]+\.)*[a-z0-9-]*[a-z-][a-z0-9-]*", re.IGNORECASE)
-"""A host name; what ends in digits alone is meant as an address."""
+"""A host name. A text whose last part is a number is an address, or a wrong one."""
 
 
 def _listening_address(value: str) -> str:
@@ -31,14 +32,18 @@ def _listening_address(value: str) -> str:
 
 
 def _networks(value: str) -> str:
-    for network in listed(value):
+    networks = listed(value)
+    if networks == ["*"]:
+        return value
+    if "*" in networks:
+        raise ValueError("'*' trusts every proxy, so it stands alone")
+    for network in networks:
         try:
-            ip_network(network, strict=False)
+            ip_network(network)  # strict, because uvicorn ignores a network with host bits
         except ValueError:
-            if network != "*":
-                raise ValueError(
-                    f"{network!r} is no address and no network, as in 10.0.0.0/8"
-                ) from None
+            raise ValueError(
+                f"{network!r} is no address and no network, as in 10.0.0.0/8"
+            ) from None
     return value
 
 
@@ -129,7 +134,7 @@ class Settings(BaseSettings):
         default=10, ge=1, description="Most fields of an operation itself; each costs a statement."
     )
     max_directives: int = Field(default=50, ge=0, description="Most directives of a document.")
-    max_errors: int = Field(default=20, ge=2, description="Most errors that a response tells.")
+    max_errors: int = Field(default=20, ge=2, description="Most errors that a response lists.")
     max_concurrent_requests: int = Field(
         default=100,
         ge=1,
@@ -225,27 +230,31 @@ class Settings(BaseSettings):
     )
 
 
-def load_settings() -> Settings:
-    """Read the settings from the environment and ``.env``.
+def load_settings(**options: Any) -> Settings:
+    """Read the settings from the environment and ``.env``; options of a command win over them.
 
     Raises:
         SettingsError: naming each wrong setting and what it must be, on one line.
     """
-    complaints = _unknown_settings()
+    # Also without the options, because a worker process reads the settings so.
+    complaints = [*_unknown_settings(), *_complaints({}), *_complaints(options)]
+    if complaints:
+        raise SettingsError("; ".join(dict.fromkeys(complaints)))
+    return Settings(**options)
+
+
+def _complaints(options: Mapping[str, Any]) -> Iterator[str]:
     try:
-        settings = Settings()
+        Settings(**options)
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            message = problem["msg"].removeprefix("Value error, ")
-            complaints.append(f"{PREFIX}{name}: {message}")
-    if complaints:
-        raise SettingsError("; ".join(complaints))
-    return settings
+            field = "_".join(str(part) for part in problem["loc"])
+            name = f"--{field}" if field in options else f"{PREFIX}{field.upper()}"
+            yield f"{name}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _unknown_settings() -> list[str]:
-    """A misspelt name would otherwise leave its setting at the default, without a word."""
+    """Without this, a setting with a misspelt name would silently keep its default."""
     known = [name.upper() for name in Settings.model_fields]
     complaints = []
     for name in sorted({*os.environ, *dotenv_values(FILE)}):

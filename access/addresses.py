@@ -1,22 +1,22 @@
-"""Addresses of clients, as they count who show no valid key."""
+"""Addresses of clients. They count the requests that come without a valid key."""
 
 import ipaddress
 import re
 
 SUBNET_BITS = 64
-"""The least that a provider hands to one customer: the host part is anybody's to choose."""
+"""The smallest network that a provider gives to one customer."""
 SITE_BITS = 48
-"""The most that it hands out without being asked for reasons."""
+"""The largest network that a customer gets without giving reasons."""
 NO_ADDRESS = "no address"
 
 _PADDING = re.compile("(?<![0-9a-f])0+(?=[0-9a-f])", re.IGNORECASE)
 
 
 def networks_of(address: str) -> tuple[str, ...]:
-    """What an address counts as: itself, or of IPv6 its /64 and then its /48.
+    """The networks for which an address counts: IPv4 the address itself, IPv6 its /64 and its /48.
 
-    An address counts as the same however it is written. All that is no address counts as one, so
-    that an invented address does not start a new count.
+    Different spellings of one address count as the same. Every text that is no address counts as
+    the same too, so that an invented address does not start a new count.
     """
     text = _PADDING.sub("", address.partition("%")[0].strip())
     try:

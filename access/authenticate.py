@@ -16,7 +16,7 @@ KNOWN_KEYS = 10_000
 KNOWN_SECONDS = 3_600
 
 KeyRateLimits: TypeAlias = Literal["auto", "on", "off"]
-"""Whether the limits that are stored with keys hold; ``auto`` is in a managed database only."""
+"""Whether the limits that are stored with keys hold. ``auto``: only in a managed database."""
 
 
 class Principal(NamedTuple):
@@ -32,14 +32,14 @@ class KnownKey(NamedTuple):
 
     principal: Principal
     is_fresh: bool
-    """Whether that is so short a time ago that the key need not be looked up again."""
+    """Whether the look-up is so recent that another one is not needed."""
 
 
 class Authenticator:
-    """Turns the key of a request into its principal; a valid key stays so for ``cache_seconds``.
+    """Finds the principal of a request's key. A valid key stays valid for ``cache_seconds``.
 
-    Only valid keys are remembered, by their hash: a new key works at once, and invented keys take
-    no memory. ``default_limits`` are those of keys that have none of their own.
+    Only valid keys are remembered, by their hash. So a new key works at once, and invented keys
+    take no memory. ``default_limits`` are for keys without limits.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Authenticator:
         self._database = database
         self._cache_seconds = cache_seconds
         self._default_limits = default_limits
-        # None until it is known; the database may be away when the server starts.
+        # None until it is known: the database may not answer when the server starts.
         self._honours_key_limits = {"auto": None, "on": True, "off": False}[key_rate_limits]
-        # Of each key, by its hash: its principal, and when that was looked up.
+        # The hash of each key, with its principal and the time of the look-up.
         self._known: TTLCache[str, tuple[Principal, float]] = TTLCache(
             KNOWN_KEYS, ttl=KNOWN_SECONDS, timer=monotonic
         )
@@ -72,7 +72,7 @@ class Authenticator:
         return KnownKey(principal, monotonic() - looked_up_at < self._cache_seconds)
 
     async def authenticate(self, key: str | None) -> Principal:
-        """The principal of a request's key; None where it has none.
+        """The principal of a request's key. The key is None where the request has none.
 
         Raises:
             Unauthenticated: where the key is missing, unknown or revoked, or its user or

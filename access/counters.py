@@ -1,6 +1,6 @@
-"""Counters of what was asked for in fixed windows: of this process, or of all in a Redis.
+"""Counters of requests in fixed windows, in this process or in a Redis that processes share.
 
-No window depends on the time of day, so a clock that is set anew makes none longer.
+No window depends on the time of day. So it does not matter when somebody sets the clock.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ logger = logging.getLogger("call_analytics")
 
 
 class Quota(NamedTuple):
-    """How much somebody may ask for in a window."""
+    """How many requests are allowed in a window."""
 
     whose: str
     limit: int
@@ -26,7 +26,7 @@ class Quota(NamedTuple):
 
 
 class Count(NamedTuple):
-    """What was spent of a quota."""
+    """How much of a quota is used."""
 
     spent: int
     seconds_left: float
@@ -36,20 +36,20 @@ class Count(NamedTuple):
 class MemoryCounters:
     """Counters in this process.
 
-    Counting costs the same however many counters there are; where there are too many, those that
-    were used longest ago go.
+    The cost of counting does not depend on the number of counters. Where there are too many, the
+    least recently used are removed.
     """
 
     def __init__(self) -> None:
-        # Of each quota: what was spent, and when its window ends.
+        # For each quota: how much is used, and when its window ends.
         self._windows: TLRUCache[tuple[str, int], tuple[int, float]] = TLRUCache(
             REMEMBERED_COUNTERS, ttu=lambda _key, window, _now: window[1], timer=monotonic
         )
 
     def spend(self, quotas: Sequence[Quota], cost: int) -> list[Count]:
-        """Take a cost from each quota in turn, up to the first that has less left.
+        """Take a cost from each quota in turn, and stop after the first that has too little left.
 
-        Returns what is spent of each quota from which it was taken.
+        Returns how much is used of each quota from which the cost was taken.
         """
         counts = []
         for quota in quotas:
@@ -88,14 +88,14 @@ return counts
 class RedisCounters:
     """Counters in a Redis, which several processes share, behind a circuit breaker.
 
-    Once a count has failed, or took longer than ``answer_seconds``, no request waits for Redis any
-    more: it is tried beside the requests, every ``probe_seconds``, until it counts again.
+    After a count has failed, or has taken longer than ``answer_seconds``, no request waits for
+    Redis. A task of its own tries Redis every ``probe_seconds``, until it counts again.
     """
 
     def __init__(
         self, url: str, *, answer_seconds: float = 1.0, probe_seconds: float = 1.0
     ) -> None:
-        # Of an extra, which may not be installed.
+        # These modules belong to an extra, which may not be installed.
         redis = importlib.import_module("redis.asyncio")
         retry = importlib.import_module("redis.asyncio.retry")
         backoff = importlib.import_module("redis.backoff")
@@ -129,7 +129,7 @@ class RedisCounters:
         await self._redis.aclose()
 
     async def _probe(self) -> None:
-        """Wait until Redis counts again. It is tried by counting: one that is full still pings."""
+        """Wait until Redis counts again. A ping would not show it: a full Redis answers pings."""
         while True:
             await asyncio.sleep(self._probe_seconds)
             try:
@@ -145,7 +145,7 @@ class RedisCounters:
         numbers = [
             number for quota in quotas for number in (quota.limit, 1000 * quota.window_seconds)
         ]
-        # A bound of its own: one for connecting and one for answering would add up.
+        # One bound for both: Redis has one for connecting and one for answering, which add up.
         async with asyncio.timeout(self._answer_seconds):
             counts = await self._spend(keys, [cost, *numbers])
         return [Count(spent, left / 1000) for spent, left in counts]

@@ -6,18 +6,18 @@ from call_analytics.db.errors import ExpectedError
 
 
 class Allowance(NamedTuple):
-    """What is left of the rate limit that is nearest to its end."""
+    """What is left of the rate limit that is used up first."""
 
     limit: int
     """Requests in the whole window."""
     window_seconds: int
     remaining: int
     reset_seconds: int
-    """Until all of it is there again."""
+    """Until the whole limit is available again."""
 
 
 class Unauthenticated(ExpectedError):  # noqa: N818 - a state of the request
-    """No valid API key came with the request; the message does not say which reason it was."""
+    """The request has no valid API key. The message does not say why the key is not valid."""
 
     code = "UNAUTHENTICATED"
 
@@ -26,7 +26,7 @@ class Unauthenticated(ExpectedError):  # noqa: N818 - a state of the request
 
 
 class RateLimited(ExpectedError):  # noqa: N818 - a state of the client
-    """More was asked for than a rate limit allows; the message says when to ask again."""
+    """There were more requests than a rate limit allows. The message says when to ask again."""
 
     code = "RATE_LIMITED"
 

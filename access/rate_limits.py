@@ -18,7 +18,7 @@ class RateLimits(NamedTuple):
     per_day: int | None = None
 
     def overridden(self, column: object) -> "RateLimits":
-        """These limits, with what a key's ``rate_limit`` column says instead of them."""
+        """These limits, except where a key's ``rate_limit`` column has another."""
         own: dict[str, Any] = column if isinstance(column, dict) else {}
         given = (own.get(f"requests_{name}") for name in self._fields)
         return RateLimits(
@@ -38,19 +38,19 @@ class RateLimits(NamedTuple):
 
 
 class RateLimiter:
-    """Counts requests, in a shared Redis or else in this process."""
+    """Counts requests in a shared Redis, or in this process."""
 
     def __init__(self, shared: RedisCounters | None = None) -> None:
         self._shared = shared
         self._own = MemoryCounters()
 
     async def spend(self, quotas: Sequence[Quota], cost: int = 1) -> Allowance | None:
-        """Take a request's cost from each quota; returns what is left, None without a quota.
+        """Take a request's cost from each quota. Returns what is left, or None without a quota.
 
-        While the shared counters cannot be reached, this process counts for itself.
+        While the shared counters do not answer, this process counts alone.
 
         Raises:
-            RateLimited: where that is more than is left.
+            RateLimited: where less than the cost is left.
         """
         if not quotas:
             return None

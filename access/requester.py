@@ -1,8 +1,7 @@
 """The sender of a request: who it is, and whose rate limit pays for the request.
 
-A request is charged when it comes, before anything of it is read and before the database is asked
-for its key. So a client that asks too often, or asks for nonsense, costs the service almost
-nothing.
+A request is charged when it comes, before it is read and before the database looks for its key. So
+a client that asks too often, or sends nonsense, costs the service almost nothing.
 """
 
 from call_analytics.access.addresses import networks_of
@@ -20,9 +19,8 @@ SUBNETS_OF_A_SITE = 16
 class AccessControl:
     """The keys, and the counters of rate limits, of one server process.
 
-    ``key_limits`` are those of keys that have none of their own. ``address_limits`` are those of
-    addresses that show no valid key. Counters are in memory, or in the Redis at
-    ``rate_limit_storage``.
+    ``key_limits`` are for keys without limits. ``address_limits`` are for addresses whose requests
+    have no valid key. Counters are in memory, or in the Redis at ``rate_limit_storage``.
     """
 
     def __init__(
@@ -43,7 +41,7 @@ class AccessControl:
         )
         self.address_limits = address_limits
         self._shared = None if rate_limit_storage == MEMORY else RedisCounters(rate_limit_storage)
-        # Counters of their own, so that many addresses cannot push out those of keys.
+        # Separate counters, so that many addresses cannot push out the counters of keys.
         self._keys = RateLimiter(self._shared)
         self._addresses = RateLimiter(self._shared)
 
@@ -72,8 +70,9 @@ class AccessControl:
 class Requester:
     """The sender of one request, known by the key and the address that came with it.
 
-    A key that was valid within the last hour pays for the request, even if it must be looked up
-    again: others at its address cannot use up its limit. Otherwise the address pays.
+    A key that was valid within the last hour pays for the request, also where it must be looked up
+    again. So other clients at its address cannot use up its limit. Without such a key the address
+    pays.
     """
 
     def __init__(self, access: AccessControl, key: str | None, address: str) -> None:
@@ -84,7 +83,7 @@ class Requester:
         self._payer = known.principal if known else None
         self._principal = known.principal if known and known.is_fresh else None
         self.allowance: Allowance | None = None
-        """What is left for the requester, as far as it was counted."""
+        """What is left for the requester; None before anything was counted."""
 
     @property
     def rate_limits(self) -> RateLimits:
@@ -109,7 +108,7 @@ class Requester:
 
         Raises:
             Unauthenticated, Unavailable, Overloaded: see ``Authenticator.authenticate``.
-            RateLimited: where the key, now that it is known, has no request left.
+            RateLimited: where the key is found, and has no request left.
         """
         if self._principal is None:
             try:
@@ -121,7 +120,7 @@ class Requester:
         return self._principal
 
     async def _change_payer(self, payer: Principal | None) -> None:
-        """Charge this request, and what follows, to a key instead of the address, or vice versa."""
+        """Charge this request to the key instead of the address, or the other way round."""
         has_changed = (self._payer is None) != (payer is None)
         self._payer = payer
         if has_changed:

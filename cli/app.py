@@ -10,7 +10,9 @@ import typer
 from call_analytics.cli.calls import import_file
 from call_analytics.cli.database import database_commands
 from call_analytics.cli.demo import demo
+from call_analytics.cli.interruption import Interrupted
 from call_analytics.cli.keys import key_commands
+from call_analytics.cli.organizations import organization_commands
 from call_analytics.cli.rollups import rollup_commands
 from call_analytics.cli.schema import schema
 from call_analytics.cli.serve import serve
@@ -45,6 +47,7 @@ def command(
 app.command()(serve)
 app.command()(demo)
 app.command("import")(import_file)
+app.add_typer(organization_commands, name="organizations")
 app.add_typer(key_commands, name="keys")
 app.add_typer(database_commands, name="db")
 app.add_typer(rollup_commands, name="rollups")
@@ -59,3 +62,6 @@ def run() -> None:
         app()
     except (DatabaseError, SettingsError) as error:
         sys.exit(f"call-analytics: {escaped(str(error))}")
+    except Interrupted as interruption:
+        typer.echo(f"call-analytics: {interruption}", err=True)
+        sys.exit(interruption.exit_status)

@@ -1,10 +1,11 @@
 """``call-analytics keys``: API keys."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from call_analytics.cli.organization import OrganizationOption, only_organization
+from call_analytics.cli.organizations import OrganizationOption, only_organization
 from call_analytics.cli.terminal import escaped
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.admin.keys import create_key, list_keys, revoke_key
@@ -34,7 +35,7 @@ def create_api_key(
 
 @key_commands.command("list")
 def list_api_keys() -> None:
-    """List all keys, by the beginning of each."""
+    """List all keys, by the beginning of each, with the dates (UTC) that are known."""
 
     async def run(database: Database) -> None:
         async with connect(database) as connection:
@@ -43,13 +44,18 @@ def list_api_keys() -> None:
                 typer.echo("There are no keys; make one: call-analytics keys create")
             for key in keys:
                 state = "active" if key.is_active else "revoked"
+                made, used = _date("made", key.created_at), _date("used", key.last_used_at)
                 slug = escaped(key.organization_slug)
                 typer.echo(
-                    f"{key.key_id:>6}  {escaped(key.prefix):<16}  {state:<7}  "
-                    f"{slug:<24}  {escaped(key.name)}"
+                    f"{key.key_id:>6}  {escaped(key.prefix):<16}  {state:<7}  {made:<15}  "
+                    f"{used:<15}  {slug:<24}  {escaped(key.name)}"
                 )
 
     with_database(load_settings(), run)
+
+
+def _date(event: str, moment: datetime | None) -> str:
+    return "" if moment is None else f"{event} {moment:%Y-%m-%d}"
 
 
 @key_commands.command("revoke")

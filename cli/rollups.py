@@ -74,20 +74,22 @@ def verify(
         differences.append(difference)
         length = next(grain.name for grain in GRAINS if grain.number == difference.grain)
         amounts = difference._asdict()
-        excess = ", ".join(
-            f"{measure} {amounts[measure.name]:+d}" for measure in MEASURES if amounts[measure.name]
+        names = [measure.name for measure in MEASURES if amounts[measure.name]]
+        excess = ", ".join(f"{name} {amounts[name]:+d}" for name in names)
+        whose = " ".join(
+            f"{key.removesuffix('_id')} {amounts[key]}"
+            for key in ("organization_id", "assistant_id")
+            if amounts[key] is not None
         )
-        typer.echo(
-            f"assistant {difference.assistant_id}, {length} of {difference.bucket}: {excess}"
-        )
+        typer.echo(f"{whose}, {length} of {difference.bucket}: {excess}")
 
     with_database(load_settings(), lambda database: verify_rollups(database, note, repair=repair))
     if not differences:
-        typer.echo("Every hour and day is the sum of its calls.")
+        typer.echo("Every sum is that of its calls.")
     elif repair:
-        typer.echo(f"{len(differences):,} hours and days repaired.")
+        typer.echo(f"{len(differences):,} sums repaired.")
     else:
         raise OperatorError(
-            f"{len(differences):,} hours and days are not the sum of their calls; "
+            f"{len(differences):,} sums are not those of their calls; "
             "mend them: call-analytics rollups verify --repair"
         )

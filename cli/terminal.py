@@ -3,14 +3,21 @@
 import sys
 
 import typer
+from rich.console import Console
 from rich.progress import Progress, ProgressColumn
+from rich.text import Text
 
 from call_analytics.db.admin.obstacles import Finding
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
-    """A progress bar, which is there on a terminal only."""
-    return Progress(*columns, disable=not sys.stdout.isatty())
+    """A progress bar on standard error, which is there on a terminal only."""
+    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+def say_beside(bar: Progress, line: str) -> None:
+    """Print a line on standard error, above the bar and not into it."""
+    bar.console.print(Text(line), soft_wrap=True)
 
 
 def echo_finding(finding: Finding) -> None:

@@ -2,19 +2,37 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url
+from call_analytics.db.engine import (
+    Database,
+    DatabaseUrl,
+    create_engine,
+    parse_database_url,
+    refuse_other_files,
+)
 from call_analytics.db.errors import OperatorError
 from call_analytics.settings import PREFIX, Settings, SettingsError
 
 T = TypeVar("T")
 
 
-def _database_url(settings: Settings) -> DatabaseUrl:
-    try:
+def database_url(settings: Settings) -> DatabaseUrl:
+    """The address of the configured database.
+
+    Raises:
+        SettingsError: where it makes no sense.
+    """
+    with _naming_the_setting():
         return parse_database_url(settings.database_url)
+
+
+@contextmanager
+def _naming_the_setting() -> Iterator[None]:
+    try:
+        yield
     except OperatorError as error:
         raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
 
@@ -22,11 +40,18 @@ def _database_url(settings: Settings) -> DatabaseUrl:
 def with_database(
     settings: Settings, work: Callable[[Database], Awaitable[T]], *, read_only: bool = False
 ) -> T:
-    """Do work on the configured database, which is closed afterwards."""
+    """Do work on the configured database, which is closed afterwards.
+
+    Raises:
+        SettingsError: where its address makes no sense, or is a file of another kind.
+    """
+    url = database_url(settings)
+    with _naming_the_setting():
+        refuse_other_files(url)
 
     async def run() -> T:
         database = create_engine(
-            _database_url(settings),
+            url,
             read_only=read_only,
             connect_timeout=settings.connect_timeout_seconds,
         )
@@ -46,5 +71,7 @@ def _wait_for_connection_threads() -> None:
     traceback on the operator's screen.
     """
     for thread in threading.enumerate():
-        if thread not in (threading.main_thread(), threading.current_thread()):
+        if thread not in (threading.main_thread(), threading.current_thread()) and (
+            not thread.daemon  # one that may wait for more of a file for ever
+        ):
             thread.join(timeout=5)

@@ -64,7 +64,7 @@ class utc_day(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
     """The start of the UTC day of a stored timestamp, as a timestamp."""
 
     inherit_cache = True
-    on_postgresql = "CAST(CAST({} AS DATE) AS TIMESTAMP)"
+    on_postgresql = "CAST(date_trunc('day', {}) AS TIMESTAMP)"
     on_sqlite = "(substr({}, 1, 10) || ' 00:00:00.000000')"
 
 

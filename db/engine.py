@@ -97,8 +97,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
     """The address of a database, with the driver that the service uses.
 
     Raises:
-        OperatorError: where the text names no SQLite file and no PostgreSQL database, or a file
-            that is something else.
+        OperatorError: where the text names no SQLite file and no PostgreSQL database.
     """
     try:
         url = make_url(text)
@@ -110,16 +109,25 @@ def parse_database_url(text: str) -> DatabaseUrl:
         ) from None
     if backend == "sqlite" and (url.database in (None, "", ":memory:") or "uri" in url.query):
         raise OperatorError("the database address must name a file: sqlite:///FILE")
-    if backend == "sqlite" and url.database and not may_be_database(Path(url.database)):
-        raise OperatorError(
-            f"the file {url.database} is no SQLite database; name one, or a file that is not there "
-            "yet (call-analytics import reads calls from a file)"
-        )
     if "sslmode" in url.query:  # libpq's word, in every address that a provider hands out
         url = url.difference_update_query(["sslmode"]).update_query_dict(
             {"ssl": url.query["sslmode"]}
         )
     return url.set(drivername=BACKENDS[backend].driver)
+
+
+def refuse_other_files(url: DatabaseUrl) -> None:
+    """Refuse an embedded database whose file is something else, such as a CSV file.
+
+    Raises:
+        OperatorError: where the file is there and is no SQLite database.
+    """
+    is_embedded = BACKENDS[url.get_backend_name()].embedded
+    if is_embedded and url.database and not may_be_database(Path(url.database)):
+        raise OperatorError(
+            f"the file {url.database} is no SQLite database; name one, or a file that is not there "
+            "yet (call-analytics import reads calls from a file)"
+        )
 
 
 def create_engine(

@@ -4,11 +4,18 @@ Only the columns that the service uses are declared; an attached platform's tabl
 others. Timestamps carry no zone and are UTC; durations are whole seconds.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+OPTIONAL = "optional"
+"""Marks, in a column's ``info``, one that an attached platform need not have."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Base(DeclarativeBase):
@@ -61,6 +68,7 @@ class UserApiKey(Base):
     rate_limit: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     last_used_at: Mapped[datetime | None]
     usage_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    created_at: Mapped[datetime | None] = mapped_column(default=_utc_now, info={OPTIONAL: True})
 
 
 class Assistant(Base):

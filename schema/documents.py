@@ -18,6 +18,7 @@ from graphql import (
 
 from call_analytics.schema.document_weight import LimitExceeded, weigh
 from call_analytics.schema.limits import DocumentLimits
+from call_analytics.schema.suggestions import with_known_names
 
 CACHED_CHARACTERS = 250_000
 """Bound of the memory: the summed length of the remembered texts."""
@@ -85,9 +86,11 @@ def document_preparer(
         except LimitExceeded as error:
             raise InvalidDocument("LIMIT_EXCEEDED", [GraphQLError(str(error))]) from None
         errors = validate(
-            schema, ast, rules, max_errors=limits.max_errors - 1, hide_suggestions=is_private
+            schema, ast, rules, max_errors=limits.max_errors - 1, hide_suggestions=True
         )
         if errors:
+            if not is_private:
+                errors = with_known_names(errors, schema, ast)
             raise InvalidDocument("GRAPHQL_VALIDATION_FAILED", errors)
         return Document(text, ast, cost)
 

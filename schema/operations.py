@@ -21,6 +21,7 @@ from call_analytics.schema.persisted import (
     named_hash,
 )
 from call_analytics.schema.query import core_schema, schema
+from call_analytics.schema.suggestions import with_known_names
 
 
 class Outcome(Enum):
@@ -107,13 +108,15 @@ class Operations:
                 operation_name=operation_name,
                 executor_class=schema.execution_context_class,
                 is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
-                hide_suggestions=self._is_private,
+                hide_suggestions=True,
                 middleware=middleware,
             )
             if not isinstance(result, ExecutionResult):
                 result = await result
         except Exception as fault:
             result = ExecutionResult(None, [GraphQLError("", original_error=fault)])
+        if result.errors and all(error.path is None for error in result.errors):
+            return self._never_begun(result.errors, document, variables)
         return self._answer(result, tuple(sorted(context.sources)))
 
     def refusal(self, error: ExpectedError) -> Answer:
@@ -127,6 +130,16 @@ class Operations:
             {"errors": self._presented(invalid.errors, code=invalid.code)}, Outcome.NOT_RUN
         )
 
+    def _never_begun(
+        self,
+        errors: list[GraphQLError],
+        document: Document,
+        variables: Mapping[str, Any] | None,
+    ) -> Answer:
+        if not self._is_private:
+            errors = with_known_names(errors, core_schema, document.ast, variables)
+        return Answer({"errors": self._presented(errors)}, Outcome.NOT_RUN)
+
     def _answer(self, result: ExecutionResult, sources: tuple[str, ...]) -> Answer:
         extensions = {"extensions": {"sources": sources}} if sources else {}
         if not result.errors:
@@ -134,8 +147,6 @@ class Operations:
         errors = self._presented(result.errors)
         if result.data is not None:
             return Answer({"data": result.data, "errors": errors} | extensions, sources=sources)
-        if all(error.path is None for error in result.errors):  # execution never began
-            return Answer({"errors": errors}, Outcome.NOT_RUN)
         cause = result.errors[0].original_error
         expected = cause if isinstance(cause, ExpectedError) else None
         body = {"data": None, "errors": errors} | extensions
@@ -144,10 +155,4 @@ class Operations:
     def _presented(
         self, errors: Sequence[GraphQLError], *, code: str = "BAD_USER_INPUT"
     ) -> list[dict[str, Any]]:
-        return presented(
-            errors,
-            core_schema,
-            at_most=self._max_errors,
-            code=code,
-            is_private=self._is_private,
-        )
+        return presented(errors, at_most=self._max_errors, code=code)

@@ -1,7 +1,7 @@
 """What Prometheus collects: requests, errors, statements, connections and the rollups' backlog.
 
-With several server processes each keeps its numbers in a file of a shared directory
-(``PROMETHEUS_MULTIPROC_DIR``, which ``serve`` sets), and whichever process is asked adds them up.
+Each of several server processes keeps its numbers in a file of a shared directory
+(``PROMETHEUS_MULTIPROC_DIR``, which ``serve`` sets). The process that is asked adds them up.
 """
 
 import os
@@ -109,14 +109,14 @@ class Telemetry:
         self._connections.dec()
 
     def wait_began(self) -> None:
-        """All connections are in use, and one more is wanted."""
+        """A request begins to wait, because all connections are in use."""
         self._waiting.inc()
         record = current_record.get()
         if record is not None:
             record.wait_began()
 
     def wait_ended(self, seconds: float) -> None:
-        """There is a connection for who waited, or it waits no longer."""
+        """A request got a connection, or stopped waiting for one."""
         self._waiting.dec()
         self._wait_seconds.observe(seconds)
         record = current_record.get()
@@ -137,7 +137,7 @@ class Telemetry:
 
 
 def _forget_dead_processes(directory: Path) -> None:
-    """What a killed process was doing is no longer being done."""
+    """Remove the gauges of processes that were killed: they do nothing now."""
     for file in directory.iterdir():
         found = _LIVE_FILE.fullmatch(file.name)
         if found and not psutil.pid_exists(int(found[1])):

@@ -8,7 +8,7 @@ from time import perf_counter
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. Nothing here comes from a client unchecked."""
+    """One request. Everything here that comes from a client was checked."""
 
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     endpoint: str = "other"
@@ -21,7 +21,7 @@ class RequestRecord:
     codes: list[str] = field(default_factory=list)
     """Codes of the errors in the answer."""
     statements: int = 0
-    """SQL statements that ran for this request; one that is shared counts for who began it."""
+    """SQL statements that this request began. Other requests may share their results."""
     waits: int = 0
     """Database connections that it waits for now."""
     waits_since: float = 0
@@ -36,7 +36,7 @@ class RequestRecord:
         self.waits += 1
 
     def wait_ended(self) -> None:
-        """It waits for one connection less."""
+        """It has one of those connections, or stopped waiting for it."""
         self.waits -= 1
         if not self.waits:
             self.waited_seconds += perf_counter() - self.waits_since

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, TypeAlias
 
+from call_analytics.telemetry.logs import REQUESTS
 from call_analytics.telemetry.prometheus import Telemetry
 from call_analytics.telemetry.request_record import RequestRecord, current_record
 
@@ -16,7 +17,7 @@ Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 MAX_NAME_CHARACTERS = 100
 """How much is logged of a name that a client chose."""
 
-logger = logging.getLogger("call_analytics.requests")
+logger = logging.getLogger(REQUESTS)
 
 
 class RequestTelemetry:

@@ -16,13 +16,13 @@ from opentelemetry.trace import Status
 from call_analytics.telemetry.logs import SECRETS
 
 MAX_CHARACTERS = 200
-"""How much is sent of a name or a text: a client may have chosen it."""
+"""The longest name or text that is sent; a client may have chosen it."""
 OF_STATEMENTS = {"db.statement", "db.query.text", "db.operation", "db.name", "db.namespace"}
 """Attributes that hold SQL, or the path of an SQLite file."""
 
 
 class ScrubbingExporter(SpanExporter):
-    """Takes SQL, keys and hashes out of spans before another exporter sends them."""
+    """Removes SQL, keys and hashes from spans before another exporter sends them."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -36,7 +36,7 @@ class ScrubbingExporter(SpanExporter):
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what waits."""
+        """Send the spans that wait."""
         return self._exporter.force_flush(timeout_millis)
 
 
@@ -70,9 +70,9 @@ def _presentable(text: str) -> str:
 
 
 def start_traces(sync_engine: Any) -> TracerProvider:  # noqa: ANN401 - SQLAlchemy is db's
-    """Trace the statements of an engine; returns where others get their tracer.
+    """Trace the statements of an engine. Returns the provider of tracers for other parts.
 
-    Shut it down at the end, so that the last spans are sent.
+    ``stop_traces`` must be called at the end, so that the last spans are sent.
     """
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "call-analytics"}))
     provider.add_span_processor(BatchSpanProcessor(ScrubbingExporter(OTLPSpanExporter())))
@@ -85,6 +85,6 @@ def start_traces(sync_engine: Any) -> TracerProvider:  # noqa: ANN401 - SQLAlche
 
 
 def stop_traces(provider: TracerProvider) -> None:
-    """Send what is left, and trace nothing more."""
+    """Send the last spans, and stop tracing."""
     SQLAlchemyInstrumentor().uninstrument()
     provider.shutdown()

@@ -1,7 +1,6 @@
 """The ``call-analytics`` command in a process of its own."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -10,18 +9,22 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 COMMAND = Path(sys.executable).with_name("call-analytics")
 WAIT_SECONDS = 180
 """Longer than anything takes on a machine whose cores are all busy."""
 
 
-def run(directory: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+def run(
+    directory: Path, *arguments: str, stdin: Any = None, **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; without ``stdin``, its standard input is empty."""
     return subprocess.run(
         [COMMAND, *arguments],
         cwd=directory,
-        env=_environment(settings),
+        env=environment(settings),
+        stdin=stdin or subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=WAIT_SECONDS,
@@ -43,7 +46,7 @@ def started(
         process = subprocess.Popen(
             [COMMAND, *arguments],
             cwd=directory,
-            env=_environment({"PORT": port, **settings}),
+            env=environment({"PORT": port, **settings}),
             stdout=output,
             stderr=output,
             text=True,
@@ -55,10 +58,10 @@ def started(
         yield base, process
     finally:
         process.terminate()
-        assert process.wait(WAIT_SECONDS) in (0, -signal.SIGTERM), log.read_text()
+        assert process.wait(WAIT_SECONDS) == 0, log.read_text()
 
 
-def _environment(settings: dict[str, object]) -> dict[str, str]:
+def environment(settings: dict[str, object]) -> dict[str, str]:
     """This process's environment, with no settings but the given ones.
 
     A command keeps its compiled modules, as it does for its users: compiling them takes longer than

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, delete, event, insert
+from sqlalchemy import Engine, delete, event, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.keys import generate_key, hash_key
 from call_analytics.db.engine import create_engine, parse_database_url, transaction
@@ -108,6 +109,21 @@ class Platform:
             now.replace(tzinfo=None),
             limit,
         )
+
+    @contextmanager
+    def locked(self, organization_id: int) -> Iterator[None]:
+        """Keep a lock on an organization, on PostgreSQL, until the end of the block."""
+        blocker: AsyncConnection = self.run(self._lock(organization_id))
+        try:
+            yield
+        finally:
+            self.run(blocker.close())
+
+    async def _lock(self, organization_id: int) -> AsyncConnection:
+        blocker = await self.writer.connect()
+        locked = select(Organization.id).where(Organization.id == organization_id)
+        await blocker.execute(locked.with_for_update())
+        return blocker
 
     async def execute(self, statement: Any, rows: list[oracle.Row] | None = None) -> None:
         """Run one statement, in a transaction of its own."""

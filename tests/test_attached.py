@@ -1,12 +1,14 @@
 """Attached mode: the platform's own PostgreSQL, seen by a role that may only SELECT."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from call_analytics.db.admin.keys import list_keys
 from call_analytics.db.admin.migrate import DatabaseState, prepare_to_serve
 from call_analytics.db.engine import connect, create_engine, parse_database_url
 from call_analytics.db.errors import DatabaseChanged, OperatorError
@@ -70,7 +72,33 @@ def test_the_limits_of_the_platform_s_keys_hold_only_if_that_is_set(
     assert [answer.status_code for answer in answers] == statuses
 
 
+def test_keys_are_listed_with_the_dates_that_there_are(
+    platform: Platform, reader_url: str, runner: asyncio.Runner
+) -> None:
+    used = datetime(2026, 3, 2, 8)
+    organization = platform.add_organization()
+    platform.add_key(organization, created_at=datetime(2026, 3, 1, 8), last_used_at=used)
+
+    async def dates() -> list[tuple[datetime | None, datetime | None]]:
+        database = create_engine(parse_database_url(reader_url), read_only=True)
+        try:
+            async with connect(database) as connection:
+                keys = await list_keys(connection)
+            return [(key.created_at, key.last_used_at) for key in keys]
+        finally:
+            await database.dispose()
+
+    assert runner.run(dates()) == [(datetime(2026, 3, 1, 8), used)]
+    platform.run(platform.execute(text("ALTER TABLE user_api_keys DROP COLUMN created_at")))
+    assert runner.run(dates()) == [(None, used)]
+    assert _prepared(reader_url, runner) is DatabaseState.ATTACHED
+
+
 def test_it_is_served_as_attached(reader_url: str, runner: asyncio.Runner) -> None:
+    assert _prepared(reader_url, runner) is DatabaseState.ATTACHED
+
+
+def _prepared(reader_url: str, runner: asyncio.Runner) -> DatabaseState:
     async def prepare() -> DatabaseState:
         database = create_engine(parse_database_url(reader_url), read_only=True)
         try:
@@ -78,7 +106,7 @@ def test_it_is_served_as_attached(reader_url: str, runner: asyncio.Runner) -> No
         finally:
             await database.dispose()
 
-    assert runner.run(prepare()) is DatabaseState.ATTACHED
+    return runner.run(prepare())
 
 
 def test_rollups_may_be_enabled_by_the_owner(platform: Platform, reader_url: str) -> None:

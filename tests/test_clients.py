@@ -1,12 +1,15 @@
 """Real GraphQL clients against a real server, and the public audit of GraphQL over HTTP."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
@@ -20,6 +23,7 @@ from tests.tenants import Tenant
 pytestmark = pytest.mark.starts_server
 
 CLIENTS = Path(__file__).with_name("clients")
+PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
 AUDITS = 61
 TYPED = """query Typed($period: Period!) {
   callAnalytics(period: $period) { id period totalCalls dailyStats { date total } }
@@ -97,8 +101,128 @@ def test_every_audit_is_ok(base: str, tenant: Tenant, with_key: bool) -> None:
     assert _node("audit.mjs", f"{base}/graphql", *arguments) == [{"ok": AUDITS}]
 
 
+CODEGEN = "node_modules/@graphql-codegen/cli/esm/bin.js"
+SCALARS = "    config:\n      scalars: { Date: string, DateTime: string }\n"
+
+
+@pytest.mark.parametrize(
+    ("is_configured", "written"),
+    [
+        (True, "dailyStats: Array<{ date: string, total: number }>"),
+        (False, "dailyStats: Array<{ date: unknown, total: number }>"),
+    ],
+)
+def test_the_code_generator_reads_the_schema_and_the_documented_configuration(
+    base: str, tmp_path: Path, is_configured: bool, written: str
+) -> None:
+    (tmp_path / "typed.graphql").write_text(TYPED)
+    configuration = (
+        _block("yaml")
+        .replace("http://127.0.0.1:8000", base)
+        .replace("src/**/*.graphql", str(tmp_path / "*.graphql"))
+        .replace("src/analytics.ts", str(tmp_path / "analytics.ts"))
+    )
+    assert SCALARS in configuration
+    (tmp_path / "codegen.yml").write_text(
+        configuration if is_configured else configuration.replace(SCALARS, "")
+    )
+
+    _run_node(CODEGEN, "--config", str(tmp_path / "codegen.yml"))
+
+    types = (tmp_path / "analytics.ts").read_text()
+    assert written in types
+    assert "'LAST_7_DAYS'" in types
+
+
+# What version 3.11 of the Grafana plugin sends, in pkg/infinity/headers.go and client.go.
+INFINITY = {"Accept": "application/json;q=0.9,text/plain", "Accept-Encoding": "gzip"}
+
+
+def test_grafana_gets_rows_from_both_endpoints(
+    base: str, platform: Platform, tenant: Tenant
+) -> None:
+    expected = platform.expected(tenant.organization_id, "30d")
+    rows = [{"date": day, **stats} for day, stats in expected["daily_stats"].items()]
+    assert len(rows) > 1
+    with httpx2.Client(base_url=base, headers=INFINITY | tenant.headers) as grafana:
+        body = {"query": _block("graphql"), "variables": None}
+        graphql = grafana.post("/graphql", json=body)
+        rest = grafana.get("/api/v1/calls/analytics?period=30d")
+
+    assert "| `data.callAnalytics.dailyStats` |" in PAGE
+    for answer, selector in [
+        (graphql, "data.callAnalytics.dailyStats"),
+        (rest, _block("jsonata")),
+    ]:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("application/json")
+        assert answer.headers["content-encoding"] == "gzip"
+        assert _node("jsonata.mjs", selector, answer.text) == [rows]
+
+
+def test_a_refused_query_has_the_status_that_grafana_looks_at(base: str, tenant: Tenant) -> None:
+    asked_for = "Accept: application/graphql-response+json"
+    assert asked_for in PAGE
+    headers = INFINITY | tenant.headers | {"Accept": asked_for.removeprefix("Accept: ")}
+
+    refused = httpx2.post(f"{base}/graphql", json={"query": "{ nothing }"}, headers=headers)
+
+    assert refused.status_code == 400
+
+
+def test_the_documented_command_writes_a_csv_file(
+    base: str, tmp_path: Path, platform: Platform, tenant: Tenant
+) -> None:
+    for program in ("curl", "jq"):
+        if shutil.which(program) is None:
+            missing(program)
+    command = _block("sh").replace("https://calls.example.org", base)
+
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=tmp_path,
+        env=os.environ | {"KEY": tenant.key},
+        timeout=120,
+        check=True,
+    )
+
+    days = platform.expected(tenant.organization_id, "30d")["daily_stats"]
+    assert (tmp_path / "days.csv").read_text().splitlines() == [
+        '"date","total","completed","failed"',
+        *(
+            f'"{day}",{stats["total"]},{stats["completed"]},{stats["failed"]}'
+            for day, stats in days.items()
+        ),
+    ]
+
+
+def test_the_request_of_the_spreadsheets_is_answered(base: str, tenant: Tenant) -> None:
+    """What the documented scripts of Google Sheets and Excel send."""
+    query = _block("graphql").strip()
+    assert f'Query = "{query}",' in _block("powerquery")
+    columns = "${columns.join(' ')}"
+    with_columns = query.replace("date total completed failed", columns)
+    assert f"query = `{with_columns}`;" in _block("javascript")
+    headers = tenant.headers | {"Accept": "application/graphql-response+json"}
+
+    answer = httpx2.post(f"{base}/graphql", json={"query": query}, headers=headers)
+
+    days = answer.json()["data"]["callAnalytics"]["dailyStats"]
+    assert list(days[0]) == ["date", "total", "completed", "failed"]
+
+
+def _block(language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
 def _node(script: str, *arguments: str) -> list[Any]:
     """The JSON lines that a script of ``tests/clients`` prints."""
+    return [json.loads(line) for line in _run_node(script, *arguments).splitlines()]
+
+
+def _run_node(script: str, *arguments: str) -> str:
     node = shutil.which("node")
     if node is None or not (CLIENTS / "node_modules").exists():
         missing("The JavaScript clients (make install, with Node.js)")
@@ -111,7 +235,7 @@ def _node(script: str, *arguments: str) -> list[Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
 
 
 def _periods_document() -> str:

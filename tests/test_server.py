@@ -1,15 +1,22 @@
 """The composed server: what it does beside answering."""
 
 import asyncio
+import signal
+import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
 from call_analytics.db.rollups.state import rollup_status
-from tests.command import wait_until
+from tests.command import WAIT_SECONDS, started, wait_until
 from tests.platform import Platform
 
 
@@ -74,3 +81,86 @@ def test_a_worker_process_imports_nothing_that_only_the_command_needs() -> None:
 
     assert "call_analytics.server" in modules
     assert not {"alembic", "opentelemetry", "redis", "rich", "typer"} & set(modules)
+
+
+@pytest.mark.slow
+@pytest.mark.starts_server
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_stops_resets_no_connection(tmp_path: Path, workers: int) -> None:
+    """Every request is answered whole, or refused when its client connects."""
+    clients = 24
+    all_answered = threading.Barrier(clients + 1, timeout=WAIT_SECONDS)
+    with (
+        started(tmp_path, "serve", WORKERS=workers) as (base, process),
+        ThreadPoolExecutor(clients) as threads,
+    ):
+        asked = [
+            threads.submit(ask_until_refused, base, all_answered, keeps_alive=number % 2 == 0)
+            for number in range(clients)
+        ]
+        all_answered.wait()
+        process.terminate()
+        assert [client.result() for client in asked] == [[]] * clients
+        assert process.wait(WAIT_SECONDS) == 0
+
+
+def ask_until_refused(
+    base: str, all_answered: threading.Barrier, *, keeps_alive: bool
+) -> list[str]:
+    """Ask again and again until no connection is possible; returns what went wrong."""
+    address = urlsplit(base)
+    headers = {} if keeps_alive else {"Connection": "close"}
+    failures: list[str] = []
+    is_first = True
+    while not failures:
+        client = HTTPConnection(str(address.hostname), address.port, timeout=WAIT_SECONDS)
+        try:
+            client.connect()
+        except ConnectionRefusedError:
+            break
+        try:
+            while client.sock is not None:  # None after an answer that ends the connection
+                client.request("GET", "/healthz", headers=headers)
+                response = client.getresponse()
+                if response.read() != b'{"status":"ok"}' or response.status != 200:
+                    failures.append(f"an answer with the status {response.status}")
+                if is_first:
+                    is_first = False
+                    all_answered.wait()
+        except (OSError, HTTPException) as error:
+            failures.append(repr(error))
+        finally:
+            client.close()
+    return failures
+
+
+@pytest.mark.starts_server
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_stopped_has_succeeded(
+    tmp_path: Path, workers: int, signal_: signal.Signals
+) -> None:
+    with started(tmp_path, "serve", WORKERS=workers) as (_base, process):
+        process.send_signal(signal_)
+
+        assert process.wait(WAIT_SECONDS) == 0
+
+
+@pytest.mark.starts_server
+def test_while_the_server_stops_a_request_is_the_last_of_its_connection(tmp_path: Path) -> None:
+    with started(tmp_path, "serve", HEAD_TIMEOUT_SECONDS=WAIT_SECONDS) as (base, process):
+        address = (str(urlsplit(base).hostname), urlsplit(base).port or 0)
+        with (
+            socket.create_connection(address, WAIT_SECONDS) as unused,
+            socket.create_connection(address, WAIT_SECONDS) as client,
+        ):
+            client.sendall(b"GET /healthz HTTP/1.1\r\n")
+            process.terminate()
+            wait_until(lambda: "Shutting down" in (tmp_path / "log.txt").read_text())
+            client.sendall(b"Host: a\r\n\r\n")
+
+            answer = b"".join(iter(lambda: client.recv(10_000), b""))
+
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\nconnection: close\r\n" in answer
+            assert unused.recv(10_000) == b""

@@ -33,7 +33,7 @@ class Admission:
         self._running = 0
 
     async def requester(self, request: Request[State]) -> Requester:
-        """The sender of a request, charged for it before anything else is done.
+        """The sender of a request, who is charged for it first.
 
         Raises:
             RateLimited: where the key or the address has no request left.
@@ -48,9 +48,9 @@ class Admission:
         """The time in which a request is answered.
 
         Raises:
-            Overloaded: where too many requests are running, or it took too long and most of that
-                was waiting for a database connection.
-            Unavailable: where it took too long otherwise.
+            Overloaded: where too many requests are running, or where the request took too long
+                and waited for a database connection most of the time.
+            Unavailable: where it took too long for another reason.
         """
         seconds = self._limits.request_timeout_seconds
         if self._running >= self._limits.max_concurrent_requests:
@@ -92,7 +92,7 @@ class Admission:
         return headers
 
     def cache_control(self, *, is_good: bool) -> str:
-        """``Cache-Control``: only the client may keep an answer, and none that has errors."""
+        """``Cache-Control``: only the client may keep an answer, and only one without errors."""
         if is_good and self._max_age_seconds:
             return f"private, max-age={self._max_age_seconds}"
         return "private, no-store"

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Protocol, TypeAlias
 
 IPV6_NETWORK_BITS = 64
-"""What a provider hands to one customer."""
+"""The network that a provider gives to one customer."""
 SECONDS_BETWEEN_WARNINGS = 60
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,34 +18,36 @@ logger = logging.getLogger("call_analytics")
 
 
 class Connection(Protocol, Hashable):
-    """One of them."""
+    """One connection."""
 
     def abort(self) -> None:
         """End it at once."""
 
 
 class Connections:
-    """At most so many in all, and so many of an address; None is any number.
+    """Limits the number of all connections and of those from one address. None is any number.
 
-    When there are as many as may be, a new one takes the place of the one that has kept the
-    server waiting longest, so that a client that only holds connections keeps no other out.
-    Proxies bring the connections of many clients: of those that are trusted (addresses and
-    networks, with commas between, or ``*``), any number may come.
+    At the limit, a new connection takes the place of the one for which the server has waited
+    longest. So a client that only holds connections does not keep other clients out. The
+    connections of a proxy belong to many clients, so a trusted proxy may have any number. The
+    proxies are addresses and networks, with commas between, or ``*`` alone.
     """
 
     def __init__(
         self, *, at_most: int, at_most_per_address: int | None, trusted_proxies: str
     ) -> None:
+        self.are_ending = False  # set when the server stops
         self._at_most = at_most
-        self._at_most_per_address = None if trusted_proxies == "*" else at_most_per_address
-        self._trusted = _networks(trusted_proxies)
+        trusts_all = trusted_proxies == "*"
+        self._at_most_per_address = None if trusts_all else at_most_per_address
+        self._trusted = () if trusts_all else _networks(trusted_proxies)
         self._open: dict[Connection, Network | None] = {}
         self._of_network: Counter[Network] = Counter()
         self._waiting: dict[Connection, None] = {}
         self._warned_at = float("-inf")
 
     def enter(self, connection: Connection, address: str | None) -> bool:
-        """Let a connection in, if there is room for it; an address is None where it has none."""
+        """Count a new connection, if it may stay. The address of a Unix socket is None."""
         network = self._counted_network(address)
         if network is not None and self._of_network[network] == self._at_most_per_address:
             self._warn(f"{network} has {self._at_most_per_address} connections")
@@ -63,13 +65,13 @@ class Connections:
         return True
 
     def note(self, connection: Connection, *, is_waiting: bool) -> None:
-        """The server waits for this client from now on, or no more."""
+        """Note whether the server waits for this client from now on."""
         self._waiting.pop(connection, None)
         if is_waiting and connection in self._open:
             self._waiting[connection] = None
 
     def leave(self, connection: Connection) -> None:
-        """A connection ends; it may have been refused, or have left before."""
+        """Forget a connection. It may have been refused, or forgotten before."""
         self._waiting.pop(connection, None)
         network = self._open.pop(connection, None)
         if network is not None:
@@ -78,7 +80,7 @@ class Connections:
                 del self._of_network[network]
 
     def _counted_network(self, address: str | None) -> Network | None:
-        """The network for which a connection counts; None where it counts for none."""
+        """The network for which a connection counts. None where it counts for no network."""
         if address is None or self._at_most_per_address is None:
             return None
         host = ipaddress.ip_address(address)
@@ -98,8 +100,8 @@ class Connections:
 class BoundedTransport:
     """A connection's transport, as uvicorn sees it.
 
-    ``on_close`` is called before it is closed: then it waits for the client to take the rest of
-    the answer. While it is held, it receives nothing.
+    ``on_close`` is called before it is closed, because it then waits for the client to take the
+    rest of the answer. While it is held, it receives nothing.
     """
 
     def __init__(self, transport: asyncio.Transport, on_close: Callable[[], None]) -> None:
@@ -113,7 +115,7 @@ class BoundedTransport:
         return getattr(self._transport, name)
 
     def close(self) -> None:
-        """Close it when everything is sent."""
+        """Close it after everything is sent."""
         if not self._transport.is_closing():
             self._on_close()
             self._transport.close()
@@ -130,11 +132,5 @@ class BoundedTransport:
 
 
 def _networks(text: str) -> tuple[Network, ...]:
-    """The networks of a list; what else stands there is no address that a client can have."""
-    networks = []
-    for item in text.split(","):
-        try:
-            networks.append(ipaddress.ip_network(item.strip()))
-        except ValueError:
-            continue
-    return tuple(networks)
+    """The networks of a list."""
+    return tuple(ipaddress.ip_network(item.strip()) for item in text.split(",") if item.strip())

@@ -1,12 +1,16 @@
 """Faults of ours, and requests that no route answers."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from call_analytics.schema.masking import log_fault
+from call_analytics.web.openapi import PATH as DESCRIPTION_PATH
 from call_analytics.web.responses import json_response
+from call_analytics.web.rest import PATH as REST_PATH
 
 
 class FaultBarrier:
@@ -25,7 +29,25 @@ class FaultBarrier:
             await json_response(body, 500)(scope, receive, send)
 
 
-async def refuse(_request: Request, error: Exception) -> Response:
-    """Unknown paths and wrong methods."""
-    assert isinstance(error, HTTPException)
-    return json_response({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+def refusal(*, is_private: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The answer to a request for an unknown path, or by a method that its path does not take.
+
+    A private API has no description to name.
+    """
+    paths = ["GraphQL: /graphql", f"REST: {REST_PATH}"]
+    if not is_private:
+        paths.append(f"what REST answers: {DESCRIPTION_PATH}")
+    unknown = f"Nothing is at this path. {'; '.join(paths)}."
+
+    async def refuse(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers = dict(error.headers or {})
+        detail = error.detail
+        if error.status_code == 404:
+            detail = unknown
+        elif error.status_code == 405:
+            methods = sorted(headers["Allow"].split(", "))
+            detail = f"This path does not take that method. Use one of: {', '.join(methods)}."
+        return json_response({"detail": detail}, error.status_code, headers)
+
+    return refuse

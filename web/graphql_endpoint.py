@@ -29,7 +29,13 @@ from call_analytics.schema.tracing import traced_operation
 from call_analytics.schema.types import Limits
 from call_analytics.web.admission import Admission
 from call_analytics.web.explorer import explorer_page
-from call_analytics.web.graphql_request import JSON_TYPE, GraphQLRequest, HttpError, read_request
+from call_analytics.web.graphql_request import (
+    JSON_TYPE,
+    GraphQLRequest,
+    HttpError,
+    missing_query,
+    read_request,
+)
 from call_analytics.web.limits import RequestLimits
 from call_analytics.web.query_string import query_parameters
 from call_analytics.web.sharing import SharedReads
@@ -113,7 +119,7 @@ class GraphQLEndpoint:
             return self._operations.refusal(caller)
         text, extensions = graphql_request.query, graphql_request.extensions
         if text is None and not (extensions and "persistedQuery" in extensions):
-            raise HttpError(400, "BAD_REQUEST", "query: Field required")
+            raise missing_query(request.method)
         organization_id = caller if isinstance(caller, int) else None
         try:
             document = self._operations.document(text, extensions, organization_id)
@@ -125,7 +131,10 @@ class GraphQLEndpoint:
         if operation is not None:
             if request.method != "POST" and not operation.is_query:
                 raise HttpError(
-                    405, "METHOD_NOT_ALLOWED", "Only queries may be sent by GET.", {"Allow": "POST"}
+                    405,
+                    "METHOD_NOT_ALLOWED",
+                    "Only queries may be sent by GET. Send this by POST.",
+                    {"Allow": "POST"},
                 )
             record.operation = operation.name
         await requester.charge(document.cost - 1)
@@ -193,7 +202,11 @@ class GraphQLEndpoint:
         )
         media_type = _best_match(accept, may_be_page=is_page and not self._is_private)
         if media_type is None:
-            raise HttpError(406, "NOT_ACCEPTABLE", f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+            raise HttpError(
+                406,
+                "NOT_ACCEPTABLE",
+                f"Send the header Accept: {JSON_TYPE}, or Accept: {RESPONSE_TYPE}, or none.",
+            )
         return media_type
 
 

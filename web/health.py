@@ -1,4 +1,4 @@
-"""What an operator's programs ask the server: is it alive, is it ready, how is it doing."""
+"""Endpoints for an operator's programs: is the server alive, is it ready, and its numbers."""
 
 import secrets
 
@@ -17,7 +17,7 @@ def health_routes(
     telemetry: Telemetry, *, telemetry_token: str, retry_after_seconds: int
 ) -> list[Route]:
     """``/healthz`` and ``/readyz``; ``/metrics`` too, where there is a token that opens it."""
-    # So that asking often takes no more than one connection.
+    # Shared, so that frequent requests use only one connection.
     pings = SharedReads[str, bool]()
     backlogs = SharedReads[str, int | None]()
 
@@ -38,7 +38,7 @@ def health_routes(
         if not secrets.compare_digest(given.encode(), telemetry_token.encode()):
             headers = {"WWW-Authenticate": "Bearer"}
             return json_response({"detail": "The telemetry token is required."}, 401, headers)
-        # Without a number, the page shows the last one that is known.
+        # Where the backlog is None, the page shows the last known number.
         backlog = await backlogs.read("backlog", request.state["rollup_backlog"])
         return Response(telemetry.page(rollup_backlog=backlog), media_type=CONTENT_TYPE)
 

@@ -1,14 +1,15 @@
-"""uvicorn's HTTP protocol, with bounds on what a connection may cost, which it has none of.
+"""uvicorn's HTTP protocol, with bounds on what a connection may cost. uvicorn has no such bounds.
 
 Wherever the server waits for a client, it waits for a bounded time and number of bytes:
 
 - for the head of a request: ``head_timeout_seconds``, ``MAX_FRAMING_BYTES``, ``MAX_FIELDS``;
-- for its body, before the answer: whoever reads it decides, and what nobody reads is not received;
+- for its body, before the answer: the code that reads the body decides;
 - for the rest of its body, after the answer: ``body_timeout_seconds``, ``MAX_REST_BYTES``;
-- for the next request: uvicorn's time-out of connections that are kept;
+- for the next request: uvicorn's time-out of connections that are kept, and when the server stops
+  ``STOPPING_SECONDS``;
 - for its answer to be taken: ``send_timeout_seconds``, the transport's buffer.
 
-While a request is answered, what its client has sent behind it stays unread.
+While a request is answered, later bytes of its client stay unread.
 """
 
 import asyncio
@@ -26,14 +27,17 @@ from call_analytics.web.connections import BoundedTransport, Connections
 from call_analytics.web.limits import ConnectionLimits
 
 MAX_FRAMING_BYTES = 64 * 1024
-"""What of a request is not its body: its head, and the sizes, extensions and trailers of chunks."""
+"""The bytes of a request outside its body: head, and sizes, extensions and trailers of chunks."""
 MAX_FIELDS = 200
 """Header fields of a request."""
 MAX_REST_BYTES = 1_000_000
-"""What is received of a body after the answer, so that a client that still sends hears it."""
+"""How much of a body is received after the answer, for clients that read only after sending."""
+STOPPING_SECONDS = 1
+"""How long a connection without a request is kept while the server stops. Its client may be sending
+the next request at that moment."""
 PART_BYTES = 1024
-"""What is parsed at once: how far a request's bytes may be charged to the one before it, and
-how many short requests may wait behind the one that is answered."""
+"""How many bytes are parsed at once. So many bytes of a request may count for the one before it.
+Short requests of so many bytes may wait behind the one that is answered."""
 
 HOST = re.compile(rb"(\[[\w:.%~-]+\]|[\w.~!$&'()*+,;=%-]*)(:[0-9]*)?", re.ASCII)
 
@@ -90,7 +94,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is no more."""
+        """The connection has ended."""
         for timer in (self._reading_timer, self._writing_timer):
             if timer is not None:
                 timer.cancel()
@@ -104,16 +108,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._parse()
 
     def eof_received(self) -> None:
-        """The client sends no more. The event loop would close this too, but without a limit."""
+        """The client has ended its side. The event loop would close ours without a time limit."""
         self.transport.close()
 
     def pause_writing(self) -> None:
-        """The client takes its answer more slowly than it is sent."""
+        """The client reads its answer more slowly than the server sends it."""
         super().pause_writing()
         self._wait_for_writing()
 
     def resume_writing(self) -> None:
-        """The client has taken what was sent."""
+        """The client has read what was sent."""
         super().resume_writing()
         if self._writing_timer is not None and not self.transport.is_closing():
             self._writing_timer.cancel()
@@ -147,8 +151,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if hosts and not HOST.fullmatch(hosts[0]):
             self._refuse("The Host header must be a host and, if need be, a port.")
         super().on_headers_complete()
-        if self.parser.should_upgrade():
-            self.cycle.keep_alive = False  # what follows is not HTTP
+        if self.parser.should_upgrade() or self._connections.are_ending:
+            self.cycle.keep_alive = False  # after an upgrade, what follows is not HTTP
         self._stage = Stage.BODY
 
     def on_body(self, body: bytes) -> None:
@@ -174,8 +178,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.send_400_response(self._refusal)
         self._parse()
 
+    def shutdown(self) -> None:
+        """The server stops. This connection ends after its next answer."""
+        self._connections.are_ending = True
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+        self._turn = None  # the client has less time from now on
+        self._wait()
+
     def send_400_response(self, msg: str) -> None:
-        """Refuse what has come, once those requests are answered that came before it."""
+        """Refuse a request, after the requests before it are answered."""
         if self.transport.is_closing():
             return
         if self._is_busy:
@@ -186,10 +198,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing: the next request may have begun already, and ``_wait`` limits either."""
+        """Do nothing: ``_wait`` limits the time until the next request."""
 
     def abort(self) -> None:
-        """End the connection at once, whatever has not been sent yet."""
+        """End the connection at once, and drop what was not sent yet."""
         reset = struct.pack("ii", 1, 0)  # so that the kernel does not go on sending
         self.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, reset
@@ -202,11 +214,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     @property
     def _is_busy(self) -> bool:
-        """Whether it is the server's turn: a request is here that is not answered."""
+        """Whether it is the server's turn: there is a whole request without an answer."""
         return self._is_answering and (self._stage is not Stage.BODY or bool(self.pipeline))
 
     def _parse(self) -> None:
-        """Parse what has come, as far as it is the client's turn; the rest stays unread."""
+        """Parse the bytes that have come while it is the client's turn. The rest stays unread."""
         while self._unparsed and not (
             self._is_busy or self._refusal is not None or self.transport.is_closing()
         ):
@@ -225,8 +237,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._wait()
 
     def _wait(self) -> None:
-        """Begin to wait for what the client must send next, unless that has begun already."""
-        # Whoever answers a request limits the time in which its body may come.
+        """Begin to wait for what the client must send next, if that is something new."""
+        # The code that answers a request limits the time in which its body may come.
         awaited = None if self._is_answering else self._stage
         turn = (self._is_busy, awaited)
         if turn == self._turn or self.transport.is_closing():
@@ -239,8 +251,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if awaited is not None:
             self._reading_timer = self.loop.call_later(self._time_limit(awaited), self._give_up)
 
+    @property
+    def _is_spare(self) -> bool:
+        """Whether the server stops, and the client has begun no further request."""
+        has_begun_none = self._stage is Stage.NOTHING or self.headers is None
+        return has_begun_none and self._connections.are_ending
+
     def _time_limit(self, stage: Stage) -> float:
         """Seconds in which a part of a request must have come."""
+        if self._is_spare:
+            return STOPPING_SECONDS
         if stage is Stage.NOTHING:
             return self.timeout_keep_alive
         if stage is Stage.HEAD:
@@ -256,7 +276,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             )
 
     def _give_up(self) -> None:
-        if self._stage is Stage.NOTHING:
+        if self._stage is Stage.NOTHING or self._is_spare:
             self.transport.close()
         else:
             part = "head" if self._stage is Stage.HEAD else "framing"

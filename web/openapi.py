@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from call_analytics.web.rest import DEFAULT_PERIOD, PERIODS
 
+PATH = "/openapi.json"
 COUNT = {"type": "integer", "minimum": 0}
 SECONDS = {"type": "number", "minimum": 0}
 

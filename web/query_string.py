@@ -1,4 +1,4 @@
-"""The parameters of a request's query string, of which there cannot be any number."""
+"""The parameters of a request's query string, whose number is limited."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,10 @@ MOST_PARAMETERS = 100
 
 
 def query_parameters(request: Request[Any]) -> Mapping[str, str]:
-    """The parameters by name; of a repeated one, the last.
+    """The parameters by name. Where a name is repeated, the last one counts.
 
     Raises:
-        BadInput: where there are too many to be looked at.
+        BadInput: where there are more than ``MOST_PARAMETERS``.
     """
     if request.scope["query_string"].count(b"&") >= MOST_PARAMETERS:
         raise BadInput(f"The query string has more than {MOST_PARAMETERS} parameters.")

@@ -29,7 +29,7 @@ PATH = "/api/v1/calls/analytics"
 DEFAULT_PERIOD = "7d"
 PERIOD_PATTERN = "^(1d|7d|30d|90d)$"
 QUERY_CHARACTERS = "%/?:@!$&'()*+,;=[]"
-"""What may stand in a query as it is, besides letters and digits."""
+"""The characters of a query that need no escape, besides letters and digits."""
 
 PERIODS = {period.value: period for period in Period}
 
@@ -91,9 +91,9 @@ class RestEndpoint:
 
 
 async def without_slash(request: Request[State]) -> Response:
-    """Redirect from the path with a slash at its end, with a key or without.
+    """Redirect from the path with a slash at its end. No key is needed.
 
-    The address that it leads to has no host, because a client may send any ``Host``.
+    The new address has no host, because a client may send any ``Host``.
     """
     request.state["record"].endpoint = "rest"
     query = quote(request.scope["query_string"], safe=QUERY_CHARACTERS)
@@ -101,7 +101,7 @@ async def without_slash(request: Request[State]) -> Response:
 
 
 def _unless_known(request: Request[State], response: Response) -> Response:
-    """A response with its tag, or none of its body where the client says it has that tag."""
+    """The response with its tag, or a 304 without a body where the client has that tag already."""
     tag = f'"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
     response.headers["ETag"] = tag
     known = request.headers.get("if-none-match", "").split(",")

@@ -1,4 +1,4 @@
-"""Headers that keep browsers from doing more with an answer than they should."""
+"""Headers that limit what browsers may do with an answer."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,7 +14,7 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware: these headers on every answer that does not set its own."""
+    """ASGI middleware: adds these headers to every answer, except those that it has already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,7 +27,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                # What has a tag may be kept, and asked about again.
+                # A browser may keep an answer with a tag, and must ask whether it is still right.
                 headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
             await send(message)
 

@@ -1,9 +1,9 @@
-"""One answer for all who ask the same at the same moment.
+"""One answer for equal requests of the same moment.
 
-A dashboard on many screens asks the same question many times at once. Those questions share one
-answer, and each sees what it would have seen if it had asked alone: a read is joined only until it
-begins, so every answer has a snapshot taken after its question came. A read for which no request
-waits any more is cancelled, and gives its connection back.
+A dashboard on many screens sends the same request many times at once. Those requests share one
+answer. A request may join a read only before that read begins, so the snapshot of each answer is
+newer than its request. Where all requests of a read have gone, the read is cancelled and gives its
+connection back.
 """
 
 import asyncio
@@ -21,24 +21,24 @@ class _Read(Generic[Result]):
     def __init__(self, task: asyncio.Task[Result]) -> None:
         self.task = task
         self.askers = 0
-        """How many wait for its result, or have it."""
+        """How many requests wait for its result, or have it."""
 
 
 class SharedReads(Generic[Key, Result]):
-    """Reads by key: at most one runs, and one waits, for each key."""
+    """Reads by key. For each key, at most one runs and one waits."""
 
     def __init__(self) -> None:
         self._running: dict[Key, _Read[Result]] = {}
         self._waiting: dict[Key, _Read[Result]] = {}
 
     async def read(self, key: Key, read: Callable[[], Awaitable[Result]]) -> Result:
-        """The result of a read of this key that begins after this call; raises what it raises."""
+        """The result of a read that begins after this call. Raises what the read raises."""
         joined = self._waiting.get(key)
         if joined is None:
             joined = self._waiting[key] = _Read(asyncio.create_task(self._run(key, read)))
         joined.askers += 1
         try:
-            # One who leaves must not take the answer from the others, so the task is not awaited.
+            # Not awaited directly: a cancelled request must not cancel the read of the others.
             await asyncio.wait([joined.task])
         except asyncio.CancelledError:
             joined.askers -= 1

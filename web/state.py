@@ -1,4 +1,4 @@
-"""What the server hands to every request."""
+"""What every request gets from the server."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ class State(TypedDict):
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""
     database_answers: Callable[[], Awaitable[bool]]
-    """Whether the database answers an operator's question now."""
+    """Whether the database answers now, on a connection of the operator's pool."""
     rollup_backlog: Callable[[], Awaitable[int | None]]
     """How many rows of the rollups wait to be merged; None where the database cannot say."""
     traces: Any

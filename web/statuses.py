@@ -13,5 +13,5 @@ STATUSES: dict[type[ExpectedError], int] = {
 
 
 def status_of(error: ExpectedError) -> int:
-    """The status with which a request ends that fails by this error."""
+    """The status of a request that fails with this error."""
     return STATUSES[type(error)]

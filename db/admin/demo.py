@@ -2,6 +2,10 @@
 
 A call depends on the seed, its assistant and its day only, so the same seed always makes the same
 calls, and a database made last month is brought up to the present by adding what came since.
+
+Keys are stored as hashes only. The demo's key is an exception, because it must stay the same: it is
+also kept as it is, in a table of the demo's own, which the service never reads. The table is what
+makes a database a demo.
 """
 
 import hashlib
@@ -11,10 +15,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Column, MetaData, String, Table, delete, func, insert, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from call_analytics.db.admin.keys import create_key
+from call_analytics.db.admin.keys import create_key, hash_key, key_owner
 from call_analytics.db.admin.migrate import require_managed
 from call_analytics.db.admin.organizations import (
     create_organization,
@@ -28,12 +32,17 @@ from call_analytics.db.calls.store import (
     store_calls,
 )
 from call_analytics.db.errors import OperatorError
-from call_analytics.db.models import Assistant, Call, UserApiKey
+from call_analytics.db.models import Assistant, Call
 
+DEMO_FILE = "demo.db"
+"""In the working directory; not the service's default, so that one's own calls are not in it."""
 DEMO_DAYS = 120
 DEMO_SEED = 1
 DEMO_KEY_NAME = "demo"
 LONGEST_CALL = timedelta(minutes=45)
+
+# Not one of the service's tables, so none of their metadata.
+DEMO_KEY = Table("demo_key", MetaData(), Column("key", String(64), primary_key=True))
 
 WEEKDAY_WEIGHTS = (1.1, 1.05, 1.0, 1.05, 1.15, 0.45, 0.35)
 OFFICE_HOURS = (0, 0, 0, 0, 0, 0, 1, 3, 7, 10, 11, 10, 7, 8, 10, 10, 9, 6, 3, 2, 1, 1, 0, 0)
@@ -116,31 +125,39 @@ class Demo(NamedTuple):
 async def prepare_demo(
     connection: AsyncConnection, now: datetime, *, seed: int = DEMO_SEED
 ) -> Demo:
-    """Fill an empty database, or bring an older demo up to ``now``, and make a fresh key.
+    """Fill an empty database, or bring an older demo up to ``now``.
 
-    The key of an earlier demo is removed. Everything happens in the current transaction.
+    The key is that of the earlier demo while it is valid. Everything happens in the current
+    transaction.
 
     Raises:
         OperatorError: where the database is not managed, or holds anything but a demo.
     """
     await require_managed(connection)
-    slugs = set(await organization_slugs(connection))
-    demo_slugs = {organization.slug for organization in DEMO_ORGANIZATIONS}
-    if slugs and not demo_slugs <= slugs:
+    slugs = await organization_slugs(connection)
+    if slugs and not await connection.run_sync(lambda sync: inspect(sync).has_table(DEMO_KEY.name)):
         raise OperatorError(
-            "the database holds data that is no demo, and is left alone; "
-            "name another with CALL_ANALYTICS_DATABASE_URL, or show this one: call-analytics serve"
+            f"{DEMO_FILE} holds data that is no demo, and is left alone; move the file elsewhere"
         )
+    await connection.run_sync(DEMO_KEY.create, checkfirst=True)
     added = 0
     for organization in DEMO_ORGANIZATIONS:
         if organization.slug not in slugs:
             await create_organization(connection, organization.slug, organization.name)
         added += await _add_calls(connection, organization, now, seed)
-
-    await connection.execute(delete(UserApiKey).where(UserApiKey.name == DEMO_KEY_NAME))
     shown = DEMO_ORGANIZATIONS[0]
-    key = await create_key(connection, shown.slug, DEMO_KEY_NAME)
-    return Demo(key, shown.name, added)
+    return Demo(await _demo_key(connection, shown), shown.name, added)
+
+
+async def _demo_key(connection: AsyncConnection, organization: DemoOrganization) -> str:
+    """The key of the demo; a new one where there is none, or it has been revoked."""
+    kept = await connection.scalar(select(DEMO_KEY.c.key))
+    if kept is not None and await key_owner(connection, hash_key(kept)) is not None:
+        return str(kept)
+    key = await create_key(connection, organization.slug, DEMO_KEY_NAME)
+    await connection.execute(delete(DEMO_KEY))
+    await connection.execute(insert(DEMO_KEY).values(key=key))
+    return key
 
 
 async def _add_calls(

@@ -3,12 +3,14 @@
 import hashlib
 import secrets
 import string
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.organizations import find_organization, service_user_id
+from call_analytics.db.catalogs import catalog_of
 from call_analytics.db.engine import Database, connect
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Organization, User, UserApiKey
@@ -36,6 +38,9 @@ class KeyListing(NamedTuple):
     name: str
     organization_slug: str
     is_active: bool
+    created_at: datetime | None
+    """None where it is not known, as is the next."""
+    last_used_at: datetime | None
 
 
 _FIND_KEY_OWNER = (
@@ -68,7 +73,12 @@ async def find_key_owner(key_hash: str, *, database: Database) -> KeyOwner | Non
         DatabaseUnavailable: where the database cannot answer.
     """
     async with connect(database) as connection:
-        row = (await connection.execute(_FIND_KEY_OWNER, {"key_hash": key_hash})).first()
+        return await key_owner(connection, key_hash)
+
+
+async def key_owner(connection: AsyncConnection, key_hash: str) -> KeyOwner | None:
+    """The same over an open connection."""
+    row = (await connection.execute(_FIND_KEY_OWNER, {"key_hash": key_hash})).first()
     return None if row is None else KeyOwner._make(row)
 
 
@@ -93,6 +103,16 @@ async def create_key(connection: AsyncConnection, organization_slug: str, name: 
 
 async def list_keys(connection: AsyncConnection) -> list[KeyListing]:
     """All keys, by organization and age."""
+    relations = await connection.run_sync(lambda sync: catalog_of(sync).relations(sync))
+    readable = next(
+        relation.readable
+        for relation in relations
+        if relation.name == UserApiKey.__tablename__ and relation.is_visible
+    )
+    dates = [
+        column if column.name in readable else null()
+        for column in (UserApiKey.created_at, UserApiKey.last_used_at)
+    ]
     rows = await connection.execute(
         select(
             UserApiKey.id,
@@ -100,6 +120,7 @@ async def list_keys(connection: AsyncConnection) -> list[KeyListing]:
             UserApiKey.name,
             Organization.slug,
             UserApiKey.is_active,
+            *dates,
         )
         .join(User, User.id == UserApiKey.user_id)
         .join(Organization, Organization.id == User.organization_id)

@@ -60,6 +60,16 @@ async def require_managed(connection: AsyncConnection) -> None:
         raise OperatorError(f"the database is {state.value}; see: call-analytics db check")
 
 
+async def require_tables(connection: AsyncConnection) -> None:
+    """Refuse to read a database that is neither ours nor one that we are attached to.
+
+    Raises:
+        OperatorError: where its tables are not there, or not at the newest revision.
+    """
+    if await database_state(connection) is not DatabaseState.ATTACHED:
+        await require_managed(connection)
+
+
 async def prepare_to_serve(database: Database) -> DatabaseState:
     """Make sure that a database can be served; an embedded one is created where it is missing.
 

@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 from call_analytics.db.catalogs import ANY_TYPE, Reader, Relation, catalog_of
 from call_analytics.db.engine import Database, ping
 from call_analytics.db.errors import DatabaseChanged
-from call_analytics.db.models import Base
+from call_analytics.db.models import OPTIONAL, Base
 
 OTHER_DATABASE = "point the service at a database with the platform's schema"
 TABLES = {
-    name: [column.name for column in table.columns] for name, table in Base.metadata.tables.items()
+    name: [column.name for column in table.columns if OPTIONAL not in column.info]
+    for name, table in Base.metadata.tables.items()
 }
+"""The columns that a database must have."""
 KINDS = ("table", "partitioned table")
 """What may have the name of one of our tables: rows of its own, seen in one snapshot."""
 

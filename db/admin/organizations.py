@@ -1,12 +1,76 @@
 """Organizations, and the user in each to whom the service's own additions belong."""
 
-from sqlalchemy import insert, select
+from typing import NamedTuple
+
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.errors import OperatorError
-from call_analytics.db.models import Organization, User
+from call_analytics.db.models import Assistant, Call, Organization, User, UserApiKey
+from call_analytics.db.names import name_problem
 
 SERVICE_USER_NAME = "Call Analytics"
+
+
+class OrganizationListing(NamedTuple):
+    """An organization as ``organizations list`` shows it."""
+
+    organization_id: int
+    slug: str
+    name: str
+    assistants: int
+    calls: int
+    keys: int
+    """Revoked ones as well."""
+
+
+async def list_organizations(connection: AsyncConnection) -> list[OrganizationListing]:
+    """All organizations, by their slug."""
+    rows = await connection.execute(_listings().order_by(Organization.slug))
+    return [OrganizationListing._make(row) for row in rows]
+
+
+async def organization_named(connection: AsyncConnection, name_or_id: str) -> OrganizationListing:
+    """The one organization whose slug, name or id this is.
+
+    Raises:
+        OperatorError: where there is none, or more than one; the message lists those.
+    """
+    rows = await connection.execute(
+        select(Organization.id, Organization.slug, Organization.name).order_by(Organization.slug)
+    )
+    found = [(id_, slug) for id_, slug, name in rows if name_or_id in (str(id_), slug, name)]
+    if len(found) > 1:
+        listed = ", ".join(f"{slug} with the id {id_}" for id_, slug in found)
+        raise OperatorError(f"{name_or_id!r} is not one organization only: {listed}")
+    if not found:
+        raise OperatorError(
+            f"there is no organization {name_or_id!r}; see: call-analytics organizations list"
+        )
+    rows = await connection.execute(_listings().where(Organization.id == found[0][0]))
+    return OrganizationListing._make(rows.one())
+
+
+def _listings() -> "Select[tuple[int, str, str, int, int, int]]":
+    assistants = (
+        select(func.count())
+        .select_from(Assistant)
+        .where(Assistant.organization_id == Organization.id)
+    )
+    calls = (
+        select(func.count())
+        .select_from(Call)
+        .join(Assistant, Assistant.id == Call.assistant_id)
+        .where(Assistant.organization_id == Organization.id)
+    )
+    keys = (
+        select(func.count())
+        .select_from(UserApiKey)
+        .join(User, User.id == UserApiKey.user_id)
+        .where(User.organization_id == Organization.id)
+    )
+    counts = (count.scalar_subquery() for count in (assistants, calls, keys))
+    return select(Organization.id, Organization.slug, Organization.name, *counts)
 
 
 async def organization_slugs(connection: AsyncConnection) -> list[str]:
@@ -27,8 +91,25 @@ async def find_organization(connection: AsyncConnection, slug: str) -> int:
     raise OperatorError(f"there is no organization {slug!r} (there are: {known})")
 
 
+def require_name(text: str) -> None:
+    """Refuse a text that cannot name an organization.
+
+    Raises:
+        OperatorError: saying why.
+    """
+    problem = name_problem(text, Organization.name.type.length)
+    if problem is not None:
+        raise OperatorError(f"the organization's name {problem}: {text!r:.80}")
+
+
 async def create_organization(connection: AsyncConnection, slug: str, name: str) -> int:
-    """Add an organization and return its id."""
+    """Add an organization and return its id.
+
+    Raises:
+        OperatorError: where its slug or name is no name.
+    """
+    for text in (slug, name):
+        require_name(text)
     result = await connection.execute(
         insert(Organization).values(slug=slug, name=name).returning(Organization.id)
     )

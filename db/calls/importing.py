@@ -1,95 +1,139 @@
 """Importing a platform's call export into a managed database."""
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.migrate import require_managed
-from call_analytics.db.admin.organizations import find_organization
-from call_analytics.db.calls.files import FileRow, read_call_file
-from call_analytics.db.calls.rows import BadRow, CallRow
+from call_analytics.db.admin.organizations import (
+    create_organization,
+    find_organization,
+    organization_slugs,
+)
+from call_analytics.db.calls.background import in_background
+from call_analytics.db.calls.columns import Columns
+from call_analytics.db.calls.files import read_call_file
+from call_analytics.db.calls.report import ImportReport, Reject
+from call_analytics.db.calls.rows import BadRow, CallRow, FileRow
+from call_analytics.db.calls.sources import CallFile
 from call_analytics.db.calls.store import (
     StagedCall,
     assistants_by_name,
     create_assistant,
     lock_organization,
+    remove_assistants,
     store_calls,
 )
 from call_analytics.db.engine import Database, transaction
 from call_analytics.db.errors import OperatorError
 
 BATCH_ROWS = 10_000
+BATCH_CHARACTERS = 2 << 20
 FOREIGN_CALL = "Call SID is the call of another organization"
 
 
-@dataclass(slots=True)
-class ImportReport:
-    """What became of a file's rows so far."""
+@dataclass(frozen=True, slots=True)
+class ImportTarget:
+    """Where the calls of a file go, and how."""
 
-    added: int = 0
-    updated: int = 0
-    rejected: int = 0
-    position: int = 0
-    """Bytes of the file that have been read."""
+    organization_slug: str
+    may_create: bool = False
+    """Whether the organization is made where there is none of that name."""
+    strict: bool = False
+    """Whether one bad row keeps out the whole file."""
 
 
 async def import_calls(
     database: Database,
-    path: Path,
-    organization_slug: str,
+    file: CallFile,
+    target: ImportTarget,
     *,
-    strict: bool,
-    on_bad_row: Callable[[int, str], None],
+    columns: Columns,
+    clock: Callable[[], datetime],
+    on_reject: Callable[[Reject], None],
     on_progress: Callable[[ImportReport], None],
 ) -> ImportReport:
     """Store a file's calls; a call whose SID is known is updated, so a file may come twice.
 
-    A bad row is handed to ``on_bad_row`` with its line and its reason, and the rest goes in; or,
-    where the import is ``strict``, nothing does. ``on_progress`` hears of every batch.
+    A bad row is handed to ``on_reject``, and the rest goes in; or, where the import is strict,
+    nothing does. ``on_progress`` hears of every batch, once it is committed. Who is cancelled once
+    commits the batch that is being stored, and tells of it, before the cancellation goes on.
 
     Raises:
         OperatorError: where the file is no export, or has bad rows and the import is strict.
     """
     report = ImportReport()
+    batches = _batches(read_call_file(file, columns))
     async with AsyncExitStack() as whole_file:
-        whole = await whole_file.enter_async_context(transaction(database)) if strict else None
-        for batch in _batches(read_call_file(path)):
+        whole: AsyncConnection | None = None
+
+        async def store(batch: list[FileRow]) -> None:
             if whole is not None:
-                await _store(whole, organization_slug, batch, report, on_bad_row)
+                stored = await _store(whole, target, batch)
             else:
                 async with transaction(database) as connection:
-                    await _store(connection, organization_slug, batch, report, on_bad_row)
+                    stored = await _store(connection, target, batch)
+            report.added += stored.added
+            report.updated += len(stored.calls) - stored.added  # earlier rows of a call as well
+            report.rejected += len(stored.rejects)
+            now = clock().astimezone(UTC).replace(tzinfo=None)
+            for call in stored.calls:
+                report.note(call, now)
+            for reject in stored.rejects:
+                on_reject(reject)
             on_progress(report)
-        if strict and report.rejected:
-            raise OperatorError(f"nothing was imported: {report.rejected} bad rows")
+
+        while (batch := await in_background(lambda: next(batches, None))) is not None:
+            if target.strict and whole is None:
+                whole = await whole_file.enter_async_context(transaction(database))
+            await _finish(store(batch))
+        if target.strict and report.rejected:
+            raise OperatorError(f"{report.rejected:,} of {report.rows:,} rows are rejected")
     return report
 
 
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Do work that one cancellation lets come to its end; a second one ends it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+class _StoredBatch(NamedTuple):
+    """What became of the rows of a batch."""
+
+    added: int
+    calls: list[CallRow]
+    """Those that were added or updated, row by row."""
+    rejects: list[Reject]
+
+
 async def _store(
-    connection: AsyncConnection,
-    organization_slug: str,
-    batch: list[FileRow],
-    report: ImportReport,
-    on_bad_row: Callable[[int, str], None],
-) -> None:
+    connection: AsyncConnection, target: ImportTarget, batch: list[FileRow]
+) -> _StoredBatch:
     await require_managed(connection)
-    organization_id = await find_organization(connection, organization_slug)
+    organization_id = await _organization(connection, target)
     await lock_organization(connection, organization_id)
-    bad_rows = [(row.line, str(row.content)) for row in batch if isinstance(row.content, BadRow)]
-    calls = [(row.line, row.content) for row in batch if isinstance(row.content, CallRow)]
-    newest = {call.call_sid: number for number, (_line, call) in enumerate(calls)}
+    calls = [(row, row.content) for row in batch if isinstance(row.content, CallRow)]
+    newest = {call.call_sid: number for number, (_row, call) in enumerate(calls)}
     assistants = await assistants_by_name(connection, organization_id)
     staged = []
+    new_assistants = set()
     for number in newest.values():
         call = calls[number][1]
         assistant_id = assistants.get(call.assistant_name)
         if assistant_id is None:
             assistant_id = await create_assistant(connection, organization_id, call.assistant_name)
             assistants[call.assistant_name] = assistant_id
+            new_assistants.add(assistant_id)
         staged.append(
             StagedCall(
                 number=number,
@@ -104,17 +148,35 @@ async def _store(
             )
         )
     stored = await store_calls(connection, organization_id, staged)
+    foreign = set(stored.foreign)
+    used = {call.assistant_id for call in staged if call.number not in foreign}
+    await remove_assistants(connection, new_assistants - used)
     foreign_sids = {calls[number][1].call_sid for number in stored.foreign}
-    bad_rows += [(line, FOREIGN_CALL) for line, call in calls if call.call_sid in foreign_sids]
-    for line, reason in sorted(bad_rows):
-        on_bad_row(line, reason)
-    report.added += stored.added
-    report.updated += len(batch) - stored.added - len(bad_rows)  # earlier rows of a call as well
-    report.rejected += len(bad_rows)
-    report.position = batch[-1].position
+    rejects = []
+    for row in batch:
+        if isinstance(row.content, BadRow):
+            rejects.append(Reject(row.line, str(row.content), row.text))
+        elif row.content.call_sid in foreign_sids:
+            rejects.append(Reject(row.line, FOREIGN_CALL, row.text))
+    own = [call for _row, call in calls if call.call_sid not in foreign_sids]
+    return _StoredBatch(stored.added, own, rejects)
+
+
+async def _organization(connection: AsyncConnection, target: ImportTarget) -> int:
+    slug = target.organization_slug
+    if target.may_create and slug not in await organization_slugs(connection):
+        return await create_organization(connection, slug, slug)
+    return await find_organization(connection, slug)
 
 
 def _batches(rows: Iterable[FileRow]) -> Iterator[list[FileRow]]:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH_ROWS)):
-        yield batch
+    """The rows in batches of bounded length; at least one, which may be empty."""
+    batch: list[FileRow] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.text)
+        if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    yield batch

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from call_analytics.db.models import Assistant, Call
+from call_analytics.db.names import name_problem, text_problem
 
 FIELD_NAMES = {
     "call_sid": "Call SID",
@@ -17,6 +18,9 @@ FIELD_NAMES = {
     "ended_at": "Ended At",
 }
 """The platform's two spellings of a field: in its JSON export, and as a CSV heading."""
+
+NAMES = ("assistant_name",)
+"""The fields that people read as a name."""
 
 LARGEST_DURATION = 2**31 - 1
 DURATION = re.compile("[0-9]{1,10}")
@@ -39,8 +43,23 @@ class CallRow(NamedTuple):
     ended_at: datetime | None
 
 
+class FileRow(NamedTuple):
+    """A row of a file: a call, or the reason why it is none."""
+
+    line: int
+    """Where the row begins; the first line of a file is 1."""
+    content: CallRow | BadRow
+    text: str
+    """The row as it was written; of one that is too long, its beginning."""
+
+
+def without_row(reason: Exception) -> BadRow:
+    """The same reason, without the traceback, by which it would hold the whole row."""
+    return BadRow(str(reason))
+
+
 def parse_call(record: Mapping[str, object]) -> CallRow:
-    """Make a call of an exported record, whose keys are either spelling of the field names.
+    """Make a call of an exported record, whose keys are the names of its fields.
 
     Raises:
         BadRow: naming the field that is wrong and what it must be.
@@ -59,7 +78,7 @@ def parse_call(record: Mapping[str, object]) -> CallRow:
 
 
 def _value(record: Mapping[str, object], field: str) -> object:
-    value = record.get(field, record.get(FIELD_NAMES[field]))
+    value = record.get(field)
     return value.strip() or None if isinstance(value, str) else value
 
 
@@ -72,10 +91,9 @@ def _text(record: Mapping[str, object], field: str, longest: int, *, required: b
         return ""
     if not isinstance(value, str):
         raise BadRow(f"{heading} must be text")
-    if len(value) > longest:
-        raise BadRow(f"{heading} is longer than {longest} characters")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise BadRow(f"{heading} has a character that is no text")
+    problem = (name_problem if field in NAMES else text_problem)(value, longest)
+    if problem is not None:
+        raise BadRow(f"{heading} {problem}")
     return value
 
 

@@ -1,15 +1,16 @@
 """Storing many calls at once, each new or an update of the call with the same SID."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.organizations import service_user_id
 from call_analytics.db.dialects import backend_of
+from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Assistant, Call, Organization
 
 Insertion: TypeAlias = sqlite.Insert | postgresql.Insert
@@ -70,9 +71,13 @@ async def lock_organization(connection: AsyncConnection, organization_id: int) -
     """Make other imports into this organization wait until the transaction ends.
 
     So none of them uses an assistant that may yet be rolled back, or makes the same one again.
+
+    Raises:
+        OperatorError: where the organization was removed just now.
     """
     organization = select(Organization.id).where(Organization.id == organization_id)
-    await connection.execute(organization.with_for_update(key_share=True))
+    if await connection.scalar(organization.with_for_update(key_share=True)) is None:
+        raise OperatorError("the organization has been removed")
 
 
 async def store_calls(
@@ -149,3 +154,9 @@ async def create_assistant(
         .returning(Assistant.id)
     )
     return result.scalar_one()
+
+
+async def remove_assistants(connection: AsyncConnection, assistant_ids: Collection[int]) -> None:
+    """Remove assistants that have no calls."""
+    if assistant_ids:
+        await connection.execute(delete(Assistant).where(Assistant.id.in_(assistant_ids)))

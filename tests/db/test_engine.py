@@ -17,6 +17,7 @@ from call_analytics.db.engine import (
     create_engine,
     parse_database_url,
     ping,
+    refuse_other_files,
     transaction,
 )
 from call_analytics.db.errors import ConnectionsInUse, DatabaseUnavailable, OperatorError
@@ -57,6 +58,15 @@ def test_an_address_gets_the_driver_of_the_service(address: str, meant: str) -> 
 def test_an_address_of_nothing_we_know_is_refused(address: str) -> None:
     with pytest.raises(OperatorError):
         parse_database_url(address)
+
+
+def test_an_address_is_read_without_its_file(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text("Call ID,Call SID")
+
+    url = parse_database_url(f"sqlite:///{tmp_path}/calls.csv")
+
+    with pytest.raises(OperatorError, match="is no SQLite database"):
+        refuse_other_files(url)
 
 
 def test_a_read_only_engine_cannot_write(platform: Platform) -> None:

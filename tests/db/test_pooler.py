@@ -14,7 +14,9 @@ from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.keys import create_key, list_keys, revoke_key
 from call_analytics.db.admin.migrate import DatabaseState
 from call_analytics.db.admin.organizations import create_organization
-from call_analytics.db.calls.importing import import_calls
+from call_analytics.db.calls.columns import Columns
+from call_analytics.db.calls.importing import ImportTarget, import_calls
+from call_analytics.db.calls.sources import CallFile
 from call_analytics.db.engine import (
     Database,
     connect,
@@ -179,16 +181,17 @@ def test_what_the_commands_do_works(
     (tmp_path / "calls.csv").write_text(CSV)
     database = create_engine(parse_database_url(cluster.pooled_url(name)), read_only=False)
     reader = create_engine(database.url, read_only=True)
-    bad_rows: list[Any] = []
+    rejects: list[Any] = []
 
     def import_file(*, strict: bool) -> tuple[int, int, int]:
         report = runner.run(
             import_calls(
                 database,
-                tmp_path / "calls.csv",
-                "acme",
-                strict=strict,
-                on_bad_row=lambda *bad_row: bad_rows.append(bad_row),
+                CallFile(tmp_path / "calls.csv"),
+                ImportTarget("acme", strict=strict),
+                columns=Columns(),
+                clock=lambda: NOW,
+                on_reject=rejects.append,
                 on_progress=lambda _report: None,
             )
         )
@@ -216,7 +219,7 @@ def test_what_the_commands_do_works(
     assert import_file(strict=True) == (0, 2, 0)
     assert runner.run(check_database(reader)) == (DatabaseState.MANAGED, [])
     assert runner.run(keep_rollups()) == [(1, 1), 3, RollupStatus(RollupState.READY, 3, 0, None)]
-    assert bad_rows == []
+    assert rejects == []
     for engine in (database, reader):
         runner.run(engine.dispose())
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from call_analytics.telemetry.logs import SafeFormatter
+from call_analytics.telemetry.logs import SafeFormatter, TerminalFormatter
 from tests.tenants import Tenant
 
 KEY = "burki_" + "a1" * 16
@@ -98,3 +98,31 @@ def test_no_secret_is_in_any_line() -> None:
         "exc_info": "builtins.RuntimeError",
         "extra_field": ["[secret]", "[secret]"],
     }
+
+
+def test_lines_on_a_terminal_are_short_and_hold_nothing_that_it_obeys() -> None:
+    request = {"endpoint": "graphql", "status": 200, "codes": [INVALID], "duration_ms": 3.456}
+    record = logging.makeLogRecord(
+        {
+            "name": "call_analytics.requests",
+            "msg": "request",
+            **request,
+            "operation": f"\x1b[2J\n\u202e{KEY}",
+        }
+    )
+    other = logging.makeLogRecord(
+        {
+            "name": "uvicorn",
+            "levelname": "INFO",
+            "msg": "a \x1b key %s",
+            "args": (KEY,),
+            "place": "a.py:1",
+        }
+    )
+
+    lines = [TerminalFormatter().format(one)[len("12:00:00") :] for one in (record, other)]
+
+    assert lines == [
+        f"  200  graphql ?[2J??[secret] {INVALID}  3 ms",
+        "  INFO  a ? key [secret]  place=a.py:1",
+    ]

@@ -511,17 +511,19 @@ def test_in_production_the_schema_is_not_told(service: Any, tenant: Tenant) -> N
 
 
 SUGGESTIVE = [
-    ("{ callAnalytics }", None),
     ("{ callAnalytics { totalCall } }", None),
+    ("{ callAnalytics { nothing } }", None),
     ("{ callAnalytics { topAssistants(limits: 1) { calls } } }", None),
     ("{ callAnalytics(period: LAST_1_DAYS) { id } }", None),
+    ("{ callAnalytics { topAssistants(first: 1) { calls } } }", None),
     ("{ ... on Querys { __typename } }", None),
+    ("{ ... on Nothing { __typename } }", None),
     ("query($p: Periods) { callAnalytics(period: $p) { id } }", None),
     ("query($p: Period!) { callAnalytics(period: $p) { id } }", {"p": "LAST_1_DAYS"}),
 ]
 
 
-HINT = re.compile(r" (Did you mean|Its values:) .*")
+HINT = re.compile(r" (Did you mean|Its fields:|Its arguments:|Its values:|The types:) .*")
 
 
 @pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)

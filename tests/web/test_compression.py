@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import brotli
 import pytest
-import zstandard
 from starlette.testclient import TestClient
 
 from call_analytics.web import explorer
@@ -24,25 +23,28 @@ DECODERS: dict[str | None, Callable[[bytes], bytes]] = {
     None: bytes,
     "gzip": gzip.decompress,
     "br": brotli.decompress,
-    "zstd": lambda raw: zstandard.ZstdDecompressor().decompress(raw),
 }
 TAKEN = [
     ("gzip", "gzip"),
     ("br", "br"),
-    ("zstd", "zstd"),
-    ("gzip, deflate, br, zstd", "zstd"),
+    ("gzip, deflate, br, zstd", "br"),  # browsers; GraphQL Code Generator, which cannot read zstd
+    ("zstd, br, gzip, deflate", "br"),
+    ("gzip, deflate, zstd", "gzip"),
+    ("zstd;q=1, gzip;q=0.1", "gzip"),
     ("gzip, deflate, br", "br"),
     ("GZIP", "gzip"),
     ("deflate, gzip;q=0.5", "gzip"),
     ("gzip;q=0, br;q=1.0", "br"),
-    ("*", "zstd"),
-    ("*;q=0.1, zstd;q=0", "br"),
+    ("*", "br"),
+    ("*;q=0.1, br;q=0", "gzip"),
     ("identity;q=0, gzip", "gzip"),
     ("*;q=0, gzip", "gzip"),
     (None, None),
     ("", None),
     ("identity", None),
     ("deflate", None),
+    ("zstd", None),
+    ("zstd, identity;q=0.5", None),
     ("gzip;q=0", None),
     ("gzip;q=0.000, br;q=0", None),
     ("*;q=0", None),
@@ -125,7 +127,7 @@ def test_a_header_of_any_length_is_refused_unread(
         assert (answer.status, answer.coding) == (200, None)
 
 
-@pytest.mark.parametrize("accept_encoding", [None, "gzip", "br", "zstd"])
+@pytest.mark.parametrize("accept_encoding", [None, "gzip", "br"])
 def test_who_has_an_answer_is_not_sent_it_again(
     client: TestClient, platform: Platform, tenant: Tenant, accept_encoding: str | None
 ) -> None:
@@ -144,7 +146,7 @@ def test_who_has_an_answer_is_not_sent_it_again(
     assert other.headers["etag"] != first.headers["etag"]
 
 
-@pytest.mark.parametrize("accept_encoding", [None, "gzip", "br", "zstd"])
+@pytest.mark.parametrize("accept_encoding", [None, "gzip", "br"])
 def test_head_has_the_headers_of_get(
     client: TestClient, tenant: Tenant, accept_encoding: str | None
 ) -> None:

@@ -1,18 +1,23 @@
 """The explorer in a real browser, on a network that reaches nothing but this server."""
 
-import json
+import re
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Response, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, sync_playwright
 from starlette.testclient import TestClient
 
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
 from call_analytics.web import explorer
 from tests.conftest import missing
-from tests.platform import Platform
-from tests.serving import serving
+from tests.platform import NOW, Platform
+from tests.serving import serving_app
 from tests.tenants import Tenant
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -46,43 +51,155 @@ def chromium() -> str:
     raise AssertionError
 
 
+@dataclass
+class Visit:
+    """A browser that visits a running server."""
+
+    page: Page
+    base: str
+    problems: list[str]
+    """What the page complained of."""
+    answers: list[Response]
+
+    def note_line(self, line: ConsoleMessage) -> None:
+        """The page wrote to the console."""
+        if line.type == "error":
+            self.problems.append(line.text)
+
+    def note_answer(self, answer: Response) -> None:
+        """The server answered."""
+        self.answers.append(answer)
+
+    def execute(self) -> str:
+        """Run the query; returns what it shows of the answer, without white space."""
+        window = self.page.locator(".result-window")
+        with self.page.expect_response(
+            lambda answer: "application" in answer.headers["content-type"]
+        ):
+            self.page.get_by_role("button", name="Execute query").click()
+        window.filter(has_text=re.compile("totalCalls|UNAUTHENTICATED")).wait_for()
+        return "".join(window.locator(".view-lines").inner_text().split())
+
+    def key_field(self) -> Locator:
+        """The field that holds the key."""
+        return self.page.get_by_label("API key")
+
+    def keep(self) -> Locator:
+        """The box that keeps the key on the device."""
+        return self.page.get_by_label("Keep on this device")
+
+
+@pytest.fixture
+def visit(chromium: str, database_url: str, tenant: Tenant) -> Iterator[Visit]:
+    """A browser and a server, to which no key may come but in an Authorization header."""
+    if not (explorer.BUNDLE / "explorer.js").exists():
+        missing("The explorer's bundle (make explorer)")
+    settings = Settings.model_validate({"database_url": database_url})
+    app = create_app(settings, clock=lambda: NOW)
+    came: list[tuple[Any, ...]] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            headers = [header for header in scope["headers"] if header[0] != b"authorization"]
+            came.append((scope["raw_path"], scope["query_string"], headers))
+        await app(scope, receive, send)
+
+    with serving_app(noting, settings) as (host, port), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        visit = Visit(browser.new_context().new_page(), f"http://{host}:{port}", [], [])
+        visit.page.on("console", visit.note_line)
+        visit.page.on("pageerror", lambda error: visit.problems.append(str(error)))
+        visit.page.on("requestfailed", lambda request: visit.problems.append(request.url))
+        visit.page.on("response", visit.note_answer)
+        yield visit
+        browser.close()
+    assert came
+    assert tenant.key not in str(came)
+    assert "key=" not in str(came)
+    assert {urlsplit(answer.url).netloc for answer in visit.answers} == {f"{host}:{port}"}
+
+
 @pytest.mark.starts_server
 def test_the_explorer_answers_a_typed_query(
-    chromium: str, database_url: str, platform: Platform, tenant: Tenant
+    visit: Visit, platform: Platform, tenant: Tenant
 ) -> None:
-    if not (explorer.BUNDLE / "explorer.js").exists():
-        missing("The explorer's bundle (make install, with Node.js)")
     expected = platform.expected(tenant.organization_id, "90d")["total_calls"]
-    problems: list[str] = []
-    answers: list[Response] = []
+    page = visit.page
 
-    def note(answer: Response) -> None:
-        answers.append(answer)
+    page.goto(f"{visit.base}/graphql")
+    _type(page, ".graphiql-query-editor", QUERY)
+    visit.key_field().fill(f" {tenant.key}\t")
+    result = visit.execute()
+    page.get_by_role("button", name="Show Documentation Explorer").click()
+    page.locator(".graphiql-doc-explorer", has_text="DailyStat").wait_for()
+    page.get_by_role("button", name="Show History").click()
+    page.locator(".graphiql-history-items", has_text="callAnalytics").wait_for()
+    page.get_by_role("button", name="New tab", exact=True).click()
 
-    with serving(database_url) as base, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        page = browser.new_page()
-        page.on("console", lambda line: problems.extend([line.text] * (line.type == "error")))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda request: problems.append(request.url))
-        page.on("response", note)
-        page.goto(f"{base}/graphql")
-        _type(page, ".graphiql-query-editor", QUERY)
-        _type(page, ".graphiql-editor-tool", json.dumps(tenant.headers).removesuffix("}"))
-        page.get_by_role("button", name="Execute query").click()
-        page.locator(".result-window", has_text="totalCalls").wait_for()
-        result = page.locator(".result-window .view-lines").inner_text()
-        page.get_by_role("button", name="Show Documentation Explorer").click()
-        page.locator(".graphiql-doc-explorer", has_text="DailyStat").wait_for()
-        page.get_by_role("button", name="Show History").click()
-        page.locator(".graphiql-history-items", has_text="callAnalytics").wait_for()
-        page.get_by_role("button", name="New tab", exact=True).click()
-        seen = {(urlsplit(answer.url).netloc, answer.status) for answer in answers}
-        browser.close()
+    assert f'"totalCalls":{expected}' in result
+    assert visit.problems == []
+    assert {answer.status for answer in visit.answers} == {200}
 
-    assert f'"totalCalls":{expected}' in "".join(result.split())
-    assert problems == []
-    assert seen == {(base.removeprefix("http://"), 200)}
+
+@pytest.mark.starts_server
+def test_a_link_hands_over_its_key_and_a_reload_keeps_it(
+    visit: Visit, platform: Platform, tenant: Tenant
+) -> None:
+    expected = platform.expected(tenant.organization_id, "7d")["total_calls"]
+    page = visit.page
+
+    page.goto(f"{visit.base}/graphql#key={tenant.key}")
+    for _ in range(2):
+        assert f'"totalCalls":{expected}' in visit.execute()  # the first click
+        assert visit.key_field().input_value() == tenant.key
+        assert page.evaluate("[location.href, history.length]") == [f"{visit.base}/graphql", 2]
+        assert page.evaluate("JSON.stringify(localStorage)").count(tenant.key) == 0
+        page.reload()
+    page.goto(f"{visit.base}/graphql#key=burki_another")
+    page.wait_for_url(f"{visit.base}/graphql")
+    assert visit.key_field().input_value() == "burki_another"
+    # A reload breaks off what is still being loaded, which is no problem.
+    assert [problem for problem in visit.problems if not problem.startswith(visit.base)] == []
+
+
+@pytest.mark.starts_server
+def test_a_key_stays_on_the_device_as_long_as_it_is_asked_to(visit: Visit, tenant: Tenant) -> None:
+    page = visit.page
+    page.goto(f"{visit.base}/graphql#key={tenant.key}")
+    assert not visit.keep().is_checked()
+    visit.keep().check()
+
+    def key_in_a_new_tab() -> tuple[str, bool]:
+        tab = replace(visit, page=page.context.new_page())
+        tab.page.goto(f"{visit.base}/graphql")
+        found = (tab.key_field().input_value(), tab.keep().is_checked())
+        tab.page.close()
+        return found
+
+    assert key_in_a_new_tab() == (tenant.key, True)
+    visit.key_field().fill("burki_changed")
+    assert key_in_a_new_tab() == ("burki_changed", True)
+    visit.keep().uncheck()
+    assert key_in_a_new_tab() == ("", False)
+    assert visit.key_field().input_value() == "burki_changed"
+
+
+@pytest.mark.starts_server
+def test_a_wrong_key_is_told(visit: Visit, tenant: Tenant) -> None:
+    page = visit.page
+    alert = page.locator(".key [role=alert]")
+    page.goto(f"{visit.base}/graphql")
+
+    assert "UNAUTHENTICATED" in visit.execute()
+    alert.filter(has_text="A key is needed.").wait_for()
+    visit.key_field().fill("burki_wrong")
+    alert.wait_for(state="detached")
+    assert "UNAUTHENTICATED" in visit.execute()
+    alert.filter(has_text="This key is not valid.").wait_for()
+    visit.key_field().fill(tenant.key)
+    alert.wait_for(state="detached")
+    page.get_by_role("button", name="Execute query").click()
+    page.locator(".result-window", has_text="totalCalls").wait_for()
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/"])
@@ -93,19 +210,28 @@ def test_browsers_get_the_explorer(client: TestClient, path: str) -> None:
     assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
-def test_where_node_is_missing_the_page_says_how_to_get_it(
-    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("build", "command"),
+    [
+        (explorer.BUILD, "<code>make explorer</code>"),
+        (Path("nowhere"), "<code>make explorer &amp;&amp; pip install .</code>"),
+    ],
+    ids=["source", "package"],
+)
+def test_where_the_bundle_is_missing_the_page_says_how_to_get_it(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: Path, command: str
 ) -> None:
     monkeypatch.setattr(explorer, "BUNDLE", tmp_path)
+    monkeypatch.setattr(explorer, "BUILD", build)
 
     page = client.get("/graphql", headers=HTML)
 
     assert page.status_code == 200
-    assert "make install" in page.text
+    assert command in page.text
     assert "<script" not in page.text
 
 
-@pytest.mark.parametrize("name", ["explorer.html", "missing.html"])
+@pytest.mark.parametrize("name", ["explorer.html", "left_out.html", "missing.html"])
 def test_pages_name_no_other_host_and_have_no_inline_script(name: str) -> None:
     text = (explorer.DIRECTORY / name).read_text()
 

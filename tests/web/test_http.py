@@ -55,7 +55,11 @@ def test_406_where_nothing_acceptable_is_spoken(client: TestClient, accept: str)
     response = client.post("/graphql", json=TYPENAME, headers={"Accept": accept})
 
     assert response.status_code == 406
-    assert response.json()["errors"][0]["message"].startswith("Accept application/graphql")
+    message = (
+        "Send the header Accept: application/json, "
+        "or Accept: application/graphql-response+json, or none."
+    )
+    assert response.json() == refusal("NOT_ACCEPTABLE", message)
 
 
 @pytest.mark.parametrize(
@@ -116,24 +120,33 @@ def test_a_missing_key_has_a_status_of_its_own(client: TestClient) -> None:
     assert response.json()["data"] is None
 
 
+EXAMPLE = 'Send a JSON object such as {"query": "{ __typename }"}.'
+NO_OBJECT = f"The body is JSON, but not an object. {EXAMPLE}"
 BATCH = "Batches are not supported; send one request each."
+
+
+def _no_json(reason: str) -> str:
+    return f"The body is not JSON ({reason}). {EXAMPLE}"
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "body: Invalid JSON: EOF while parsing a value at line 1 column 0"),
-        (b"{", "body: Invalid JSON: EOF while parsing an object at line 1 column 1"),
+        (b"", _no_json("EOF while parsing a value at line 1 column 0")),
+        (b"{", _no_json("EOF while parsing an object at line 1 column 1")),
+        (b"{ __typename }", _no_json("key must be a string at line 1 column 3")),
         (b"[]", BATCH),
         (b'[{"query": "{ __typename }"}]', BATCH),
-        (b"null", "body: Input should be an object"),
-        (b"{}", "query: Field required"),
-        (b'{"query": 1}', "query: Input should be a valid string"),
-        (b'{"query": "", "variables": []}', "variables: Input should be an object"),
-        (b'{"query": "", "operationName": 1}', "operationName: Input should be a valid string"),
-        (b'{"query": "", "extensions": "x"}', "extensions: Input should be an object"),
-        (b"\xff", "body: Invalid JSON: expected value at line 1 column 1"),
-        (b"[" * 50_000, "body: Invalid JSON: recursion limit exceeded at line 1 column 202"),
+        (b"null", NO_OBJECT),
+        (b'"{ __typename }"', NO_OBJECT),
+        (b"{}", f"The request has no query. {EXAMPLE}"),
+        (b'{"query": null}', f"The request has no query. {EXAMPLE}"),
+        (b'{"query": 1}', "query: Input should be a valid string."),
+        (b'{"query": "", "variables": []}', "variables: Input should be an object."),
+        (b'{"query": "", "operationName": 1}', "operationName: Input should be a valid string."),
+        (b'{"query": "", "extensions": "x"}', "extensions: Input should be an object."),
+        (b"\xff", _no_json("expected value at line 1 column 1")),
+        (b"[" * 50_000, _no_json("recursion limit exceeded at line 1 column 202")),
     ],
 )
 def test_400_for_a_body_that_is_no_request(client: TestClient, body: bytes, message: str) -> None:
@@ -161,12 +174,34 @@ def test_415_for_another_content_type(client: TestClient, content_type: str | No
     response = client.post("/graphql", content=json.dumps(TYPENAME), headers=headers)
 
     assert response.status_code == 415
+    message = (
+        "Send the request in UTF-8, without another charset."
+        if content_type == "application/json; charset=utf-16"
+        else "Send JSON, with the header Content-Type: application/json."
+    )
+    assert response.json() == refusal("UNSUPPORTED_MEDIA_TYPE", message)
 
 
 def test_415_for_a_compressed_body(client: TestClient) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
-    assert client.post("/graphql", content=b"x", headers=headers).status_code == 415
+    response = client.post("/graphql", content=b"x", headers=headers)
+
+    assert response.status_code == 415
+    assert response.json() == refusal(
+        "UNSUPPORTED_MEDIA_TYPE", "Send the request without Content-Encoding."
+    )
+
+
+def test_a_byte_order_mark_is_ignored(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    body = json.dumps(TYPENAME).encode("utf-8-sig")
+
+    assert body.startswith(b"\xef\xbb\xbf{")
+    response = client.post("/graphql", content=body, headers=headers)
+    assert response.json() == {"data": {"__typename": "Query"}}
+    again = client.post("/graphql", content=b"\xef\xbb\xbf" + body, headers=headers)
+    assert again.json() == refusal("BAD_REQUEST", _no_json("expected value at line 1 column 1"))
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -208,7 +243,10 @@ def test_400_for_a_get_without_a_query(client: TestClient) -> None:
     response = client.get("/graphql", headers={"Accept": "application/json"})
 
     assert response.status_code == 400
-    assert response.json() == refusal("BAD_REQUEST", "query: Field required")
+    assert response.json() == refusal(
+        "BAD_REQUEST",
+        "The request has no query. Send it as /graphql?query=DOCUMENT, or by POST.",
+    )
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -217,6 +255,8 @@ def test_405_for_another_method(client: TestClient, method: str) -> None:
 
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    message = "This path does not take that method. Use one of: GET, HEAD, POST."
+    assert response.json() == {"detail": message}
 
 
 def test_unknown_variables_are_ignored(client: TestClient) -> None:

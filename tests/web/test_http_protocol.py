@@ -192,7 +192,7 @@ def test_a_large_head_is_read(patient: Address) -> None:
             while answer.count(OK) < 2:
                 answer += read_until(connection, OK)
 
-    assert b"400" not in answer
+    assert b"HTTP/1.1 400" not in answer
 
 
 @pytest.mark.parametrize(
@@ -466,7 +466,7 @@ def test_a_new_connection_takes_the_place_of_the_one_that_waits_longest(
         assert read_to_end(waiting[1]) == b""
         for number in (0, 2):
             waiting[number].sendall(b"{}")
-            assert b"query: Field required" in read_until(waiting[number], b"}]")
+            assert b"The request has no query." in read_until(waiting[number], b"}]")
 
 
 def test_a_connection_that_is_answered_keeps_its_place() -> None:
@@ -533,7 +533,7 @@ def test_addresses_are_counted_in_one_form(
     first: str | None, second: str | None, is_same: bool
 ) -> None:
     connections = Connections(
-        at_most=10, at_most_per_address=1, trusted_proxies="proxy.local, 198.51.100.0/24"
+        at_most=10, at_most_per_address=1, trusted_proxies="203.0.113.1, 198.51.100.0/24"
     )
 
     assert connections.enter(Client(), first)

@@ -154,7 +154,8 @@ def test_405_for_another_method(client: TestClient, tenant: Tenant, method: str)
 
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
-    assert set(response.json()) == {"detail"}
+    message = "This path does not take that method. Use one of: GET, HEAD."
+    assert response.json() == {"detail": message}
 
 
 def test_head_is_answered_as_get_without_a_body(client: TestClient, tenant: Tenant) -> None:
@@ -209,7 +210,12 @@ def test_a_redirected_client_gets_its_answer(
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
-def test_an_unknown_path_is_told_as_json(client: TestClient) -> None:
-    response = client.get("/api/v1/calls")
+def test_an_unknown_path_is_told_as_json(service: Any) -> None:
+    known = "Nothing is at this path. GraphQL: /graphql; REST: /api/v1/calls/analytics"
+    for production, more in [(False, "; what REST answers: /openapi.json"), (True, "")]:
+        client = service(production=production)
+        for path in ("/api/v1/calls", "/graphql/", "/docs"):
+            response = client.get(path)
 
-    assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
+            assert response.status_code == 404
+            assert response.json() == {"detail": f"{known}{more}."}

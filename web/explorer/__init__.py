@@ -12,7 +12,9 @@ from starlette.types import Scope
 
 DIRECTORY = Path(__file__).parent
 BUNDLE = DIRECTORY / "dist"
-"""What ``npm run build`` makes; absent where Node.js was."""
+"""What ``npm run build`` makes; ``make explorer`` runs it."""
+BUILD = DIRECTORY / "build.mjs"
+"""The build, in the project's source only."""
 
 FORMS = {"br": ".br", "gzip": ".gz"}
 """The codings in which the build compresses its files, and the ends of their names."""
@@ -36,10 +38,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 def explorer_page(headers: dict[str, str]) -> Response:
     """The page that browsers get; where the bundle is missing, one that says how to get it."""
-    built = (BUNDLE / "explorer.js").exists()
-    page = DIRECTORY / ("explorer.html" if built else "missing.html")
+    if (BUNDLE / "explorer.js").exists():
+        page = "explorer.html"
+    else:  # an installed package has nothing to build it from
+        page = "missing.html" if BUILD.exists() else "left_out.html"
     return FileResponse(
-        page, headers=headers | {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        DIRECTORY / page, headers=headers | {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
     )
 
 

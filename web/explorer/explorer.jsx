@@ -1,11 +1,13 @@
 // The GraphiQL explorer: one page, everything from this server.
+// First, so that the key leaves the address before anything else runs.
+import { currentKey, forgetOnDevice, isKeptOnDevice, setKey, takeKeyFromAddress } from './key.js';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
+import { useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
-const FIRST_QUERY = `# Put your key into the headers below.
-query FirstLook {
+const FIRST_QUERY = `query FirstLook {
   callAnalytics(period: LAST_7_DAYS) {
     totalCalls
     successRate
@@ -25,8 +27,6 @@ query FirstLook {
 }
 `;
 
-const FIRST_HEADERS = JSON.stringify({ Authorization: 'Bearer ' }, null, 2);
-
 const WORKERS = { graphql: 'graphql.worker.js', json: 'json.worker.js' };
 
 globalThis.MonacoEnvironment = {
@@ -34,12 +34,90 @@ globalThis.MonacoEnvironment = {
     new Worker(new URL(WORKERS[label] ?? 'editor.worker.js', import.meta.url), { type: 'module' }),
 };
 
-createRoot(document.getElementById('explorer')).render(
-  <GraphiQL
-    fetcher={createGraphiQLFetcher({ url: location.pathname })}
-    defaultQuery={FIRST_QUERY}
-    defaultHeaders={FIRST_HEADERS}
-    defaultEditorToolsVisibility="headers"
-    inputValueDeprecation={false}
-  />,
-);
+// Adds the key of the key field, unless the headers editor has an Authorization of its own.
+function fetcherWithKey(onRefused) {
+  return createGraphiQLFetcher({
+    url: location.pathname,
+    fetch: async (url, options) => {
+      const headers = new Headers(options.headers);
+      if (headers.has('Authorization')) {
+        return fetch(url, options);
+      }
+      const key = currentKey();
+      if (key) {
+        headers.set('Authorization', `Bearer ${key}`);
+      }
+      const response = await fetch(url, { ...options, headers });
+      const { errors } = await response.clone().json().catch(() => ({}));
+      if (errors?.some((error) => error.extensions?.code === 'UNAUTHENTICATED')) {
+        onRefused(key);
+      }
+      return response;
+    },
+  });
+}
+
+function KeyField({ refusedKey }) {
+  const [key, showKey] = useState(currentKey);
+  const [isKept, showKept] = useState(isKeptOnDevice);
+
+  useEffect(() => {
+    // A link with a key that is opened in this tab changes the address, and loads nothing.
+    const take = () => {
+      takeKeyFromAddress();
+      showKey(currentKey());
+      showKept(isKeptOnDevice());
+    };
+    addEventListener('hashchange', take);
+    return () => removeEventListener('hashchange', take);
+  }, []);
+
+  const edit = (event) => {
+    const edited = event.target.value.trim();
+    setKey(edited, isKept);
+    showKey(edited);
+  };
+  const keep = (event) => {
+    if (event.target.checked) {
+      setKey(key, true);
+    } else {
+      forgetOnDevice();
+    }
+    showKept(event.target.checked);
+  };
+
+  return (
+    <form className="key" onSubmit={(event) => event.preventDefault()}>
+      {refusedKey === key && (
+        <span role="alert">{key ? 'This key is not valid.' : 'A key is needed.'}</span>
+      )}
+      <label>
+        API key <input value={key} onChange={edit} autoComplete="off" spellCheck={false} />
+      </label>
+      <label>
+        <input type="checkbox" checked={isKept} onChange={keep} /> Keep on this device
+      </label>
+    </form>
+  );
+}
+
+function Explorer() {
+  const [refusedKey, setRefusedKey] = useState(null);
+  const fetcher = useMemo(() => fetcherWithKey(setRefusedKey), []);
+
+  // The headers editor is not kept, so that there is one place where a key is.
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      defaultQuery={FIRST_QUERY}
+      shouldPersistHeaders={false}
+      inputValueDeprecation={false}
+    >
+      <GraphiQL.Logo>
+        <KeyField refusedKey={refusedKey} />
+      </GraphiQL.Logo>
+    </GraphiQL>
+  );
+}
+
+createRoot(document.getElementById('explorer')).render(<Explorer />);

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from call_analytics.db.admin.demo import DEMO_DAYS, DEMO_ORGANIZATIONS, Demo, prepare_demo
-from call_analytics.db.admin.keys import find_key_owner, hash_key
+from call_analytics.db.admin.keys import find_key_owner, hash_key, revoke_key
+from call_analytics.db.admin.organizations import find_organization
 from call_analytics.db.engine import connect, transaction
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Call, UserApiKey
@@ -48,12 +49,26 @@ def test_an_empty_database_is_filled(platform: Platform) -> None:
 
 
 @pytest.mark.usefixtures("few_days")
-def test_the_key_opens_the_first_organization(platform: Platform) -> None:
+def test_the_key_opens_the_first_organization_and_stays(platform: Platform) -> None:
     first, second = _prepare(platform, NOW), _prepare(platform, NOW)
 
+    assert first.key == second.key
+    owner = platform.run(find_key_owner(hash_key(first.key), database=platform.reader))
+    assert owner is not None
+    assert owner.organization_id == platform.run(_organization(platform, "northwind-clinics"))
+    assert platform.run(_count(platform, UserApiKey.id)) == 1
+
+
+@pytest.mark.usefixtures("few_days")
+def test_a_demo_whose_key_was_revoked_gets_another(platform: Platform) -> None:
+    first = _prepare(platform, NOW)
+    platform.run(_revoke(platform, 1))
+
+    second, third = _prepare(platform, NOW), _prepare(platform, NOW)
+
+    assert first.key != second.key == third.key
     assert platform.run(find_key_owner(hash_key(first.key), database=platform.reader)) is None
     assert platform.run(find_key_owner(hash_key(second.key), database=platform.reader)) is not None
-    assert platform.run(_count(platform, UserApiKey.id)) == 1
 
 
 @pytest.mark.usefixtures("few_days")
@@ -119,3 +134,13 @@ def _from(calls: set[Any], since: datetime) -> set[Any]:
 async def _count(platform: Platform, column: Any) -> int | None:
     async with connect(platform.reader) as connection:
         return await connection.scalar(select(func.count(column)))
+
+
+async def _organization(platform: Platform, slug: str) -> int:
+    async with connect(platform.reader) as connection:
+        return await find_organization(connection, slug)
+
+
+async def _revoke(platform: Platform, key_id: int) -> None:
+    async with transaction(platform.writer) as connection:
+        await revoke_key(connection, key_id)

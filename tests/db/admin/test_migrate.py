@@ -26,6 +26,9 @@ from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, ve
 from tests.platform import Platform
 from tests.tenants import Tenant
 
+WITHOUT_KEY_DATES = "ALTER TABLE user_api_keys DROP COLUMN created_at"
+"""As it was before revision 0004."""
+
 
 def test_the_revisions_make_the_tables_of_the_models(platform: Platform) -> None:
     models = Base.metadata.tables
@@ -73,6 +76,7 @@ def test_rollups_of_the_release_before_are_made_anew(platform: Platform, *, were
     platform.add_calls([{"assistant_id": platform.add_assistant(organization)}] * 9)
     for statement in (
         f"UPDATE {VERSION_TABLE} SET version_num = '0002'",
+        WITHOUT_KEY_DATES,
         *(["UPDATE call_rollups SET calls = calls + 5000"] if were_on else []),
     ):
         platform.run(platform.execute(text(statement)))
@@ -98,7 +102,8 @@ def test_calls_of_the_first_release_are_summed(platform: Platform) -> None:
     platform.run(disable_rollups(platform.writer))
     platform.add_calls([{"assistant_id": platform.add_assistant(platform.add_organization())}] * 9)
     version = f"UPDATE {VERSION_TABLE} SET version_num = '0001'"
-    platform.run(platform.execute(text(version)))
+    for statement in (version, WITHOUT_KEY_DATES):
+        platform.run(platform.execute(text(statement)))
 
     _in_transaction(platform, upgrade)
 

@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from call_analytics.db.calls.rows import FIELD_NAMES, CallRow
+from call_analytics.db.calls.columns import Columns
+from call_analytics.db.calls.files import read_call_file
+from call_analytics.db.calls.rows import FIELD_NAMES, CallRow, FileRow
+from call_analytics.db.calls.sources import CallFile
 
 HEADINGS = (
     "Call ID,Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At"
@@ -34,6 +38,10 @@ def export_file(directory: Path, text: str) -> Path:
     path = directory / "calls"
     path.write_text(text, encoding="utf-8", newline="")
     return path
+
+
+def rows_of(path: Path, columns: Columns | None = None) -> Iterator[FileRow]:
+    return read_call_file(CallFile(path), columns or Columns())
 
 
 def record_of(call: CallRow, *, headings: bool) -> dict[str, Any]:

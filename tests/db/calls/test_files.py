@@ -15,11 +15,23 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from call_analytics.db.calls import files as call_files
-from call_analytics.db.calls.files import FileRow, read_call_file
-from call_analytics.db.calls.rows import BadRow, CallRow, parse_call
+from call_analytics.db.calls import importing, json_objects
+from call_analytics.db.calls import text as call_text
+from call_analytics.db.calls.columns import Columns
+from call_analytics.db.calls.files import read_call_file
+from call_analytics.db.calls.rows import BadRow, CallRow, FileRow, parse_call
+from call_analytics.db.calls.sources import CallFile
 from call_analytics.db.errors import OperatorError
-from tests.db.calls.exports import CALLS, CSV, HEADINGS, csv_of, export_file, json_of, record_of
+from tests.db.calls.exports import (
+    CALLS,
+    CSV,
+    HEADINGS,
+    csv_of,
+    export_file,
+    json_of,
+    record_of,
+    rows_of,
+)
 
 _text = st.text(
     st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp", "Zs")), min_size=1, max_size=20
@@ -62,22 +74,20 @@ def test_what_was_written_is_read(
         text = json_of([record_of(call, headings=False) for call in calls], style)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(call_files, "CHUNK_CHARACTERS", chunk)
+        patch.setattr(call_text, "CHUNK_CHARACTERS", chunk)
         assert _calls(export_file(tmp_path, text)) == calls
 
 
 def test_a_row_is_known_by_the_line_where_it_begins(tmp_path: Path) -> None:
     text = f'{HEADINGS}\n1,CA1,"Two\nlines",,x,,,\n\n2,CA2,Bot,,busy,,,\nshort\n'
 
-    assert [row.line for row in read_call_file(export_file(tmp_path, text))] == [2, 5, 6]
+    assert [row.line for row in rows_of(export_file(tmp_path, text))] == [2, 5, 6]
     assert [
         row.line
-        for row in read_call_file(
-            export_file(tmp_path, '[\n {\n"a":\n1}\n, 12,\n\n {"b": 2}, [\n]]')
-        )
+        for row in rows_of(export_file(tmp_path, '[\n {\n"a":\n1}\n, 12,\n\n {"b": 2}, [\n]]'))
     ] == [2, 5, 7, 7]
     assert [
-        row.line for row in read_call_file(export_file(tmp_path, '{"a": 1}\n\n{"b": 2}\n{broken\n'))
+        row.line for row in rows_of(export_file(tmp_path, '{"a": 1}\n\n{"b": 2}\n{broken\n'))
     ] == [1, 3, 4]
 
 
@@ -131,13 +141,16 @@ def test_a_time_with_a_zone_becomes_utc() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "the file's first line has no column 'Call SID'"),
+        (b"", "the file is empty"),
+        (b" \r\n\n", "the file is empty"),
+        (b"Status\n", "the file's first line has no column 'Call SID'"),
         (b"Call SID,Status\n", "the file's first line has no column 'Assistant Name'"),
         (b"[", "the file is not valid JSON at or after line 1"),
         (b'[{"a": 1}\n {"b": 2}]', "the file is not valid JSON at or after line 2"),
         (b'[{"a": 1},\n', "the file is not valid JSON at or after line 2"),
         (b"[" * 100_000, "the file is not valid JSON at or after line 1"),
-        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"\xff\xfeC\0", "is UTF-16 text; save it as UTF-8"),
+        (b"Call SID,\xe4", "is not UTF-8 text; save it as UTF-8"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -145,22 +158,21 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: bytes, rea
     path.write_bytes(content)
 
     with pytest.raises(OperatorError, match=reason.replace("(", r"\(")):
-        list(read_call_file(path))
+        list(rows_of(path))
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="cannot be read: No such file"):
-        list(read_call_file(tmp_path / "calls.csv"))
+        list(rows_of(tmp_path / "calls.csv"))
 
 
-def test_a_file_that_cannot_be_read_twice_is_refused(tmp_path: Path) -> None:
+def test_a_file_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     os.mkfifo(path)
-    writer = Thread(target=path.write_bytes, args=(b"[]",))
+    writer = Thread(target=path.write_text, args=(CSV,))
     writer.start()
 
-    with pytest.raises(OperatorError, match=r"calls cannot be read: .*not seekable"):
-        list(read_call_file(path))
+    assert _calls(path) == CALLS
     writer.join()
 
 
@@ -170,9 +182,11 @@ def test_a_large_file_is_never_held(tmp_path: Path, style: str) -> None:
     records = [record_of(call, headings=False) for call in calls]
     path = export_file(tmp_path, csv_of(calls) if style == "csv" else json_of(records, style))
 
-    first = next(read_call_file(path))
+    file = CallFile(path)
+    next(read_call_file(file, Columns()))
 
-    assert first.position < path.stat().st_size / 10
+    assert 0 < file.position < path.stat().st_size / 10
+    assert file.size == path.stat().st_size
 
 
 def test_a_row_that_is_too_long_is_passed_over(tmp_path: Path) -> None:
@@ -256,7 +270,7 @@ def test_what_is_nested_deeply_is_a_bad_row(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(OperatorError) as refusal:
-        list(read_call_file(export_file(tmp_path, content)))
+        list(rows_of(export_file(tmp_path, content)))
 
     assert str(refusal.value).startswith(message)
     assert len(str(refusal.value)) < 200
@@ -282,15 +296,14 @@ def test_no_more_than_a_row_is_held(
     tmp_path: Path, before: str, part: str, times: int, after: str
 ) -> None:
     path = export_file(tmp_path, before + part * times + after)
-    rows: list[FileRow] = []
     tracemalloc.start()
     with suppress(OperatorError):
-        rows += read_call_file(path)  # kept, as those of a batch are
+        for batch in importing._batches(rows_of(path)):
+            assert not any(isinstance(row.content, CallRow) for row in batch)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert not any(isinstance(row.content, CallRow) for row in rows)
-    assert peak < 16 << 20
+    assert peak < 24 << 20
 
 
 _ANY_BYTES = st.one_of(
@@ -323,11 +336,12 @@ def test_any_bytes_are_rows_or_one_refusal(
     lines = 1 + len(re.findall(rb"\r\n|\r|\n", start + rest))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(call_files, "CHUNK_CHARACTERS", chunk)
-        patch.setattr(call_files, "LONGEST_ROW", longest)
+        patch.setattr(call_text, "CHUNK_CHARACTERS", chunk)
+        for module in (call_text, json_objects):
+            patch.setattr(module, "LONGEST_ROW", longest)
         rows = []
         with suppress(OperatorError):
-            for row in read_call_file(path):
+            for row in rows_of(path):
                 rows.append(row)  # noqa: PERF402 - those before a refusal count
         assert [row.line for row in rows] == sorted(row.line for row in rows)
         assert all(1 <= row.line <= lines for row in rows)
@@ -338,12 +352,12 @@ def _seen(path: Path) -> list[tuple[int, str]]:
     """Each row's line, and its SID or what is wrong with it."""
     return [
         (row.line, row.content.call_sid if isinstance(row.content, CallRow) else str(row.content))
-        for row in read_call_file(path)
+        for row in rows_of(path)
     ]
 
 
 def _calls(path: Path) -> list[CallRow]:
-    rows: list[FileRow] = list(read_call_file(path))
+    rows: list[FileRow] = list(rows_of(path))
     for row in rows:
         assert isinstance(row.content, CallRow), row
     return [row.content for row in rows if isinstance(row.content, CallRow)]

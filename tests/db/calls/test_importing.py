@@ -13,14 +13,17 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.organizations import find_organization
-from call_analytics.db.calls.importing import FOREIGN_CALL, ImportReport, import_calls
+from call_analytics.db.calls.columns import Columns
+from call_analytics.db.calls.importing import FOREIGN_CALL, ImportTarget, import_calls
+from call_analytics.db.calls.report import ImportReport
 from call_analytics.db.calls.rows import CallRow
+from call_analytics.db.calls.sources import CallFile
 from call_analytics.db.calls.store import StagedCall, create_assistant, store_calls
 from call_analytics.db.engine import connect
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Assistant, Call, Organization
 from tests.db.calls.exports import CALLS, CSV, csv_of, export_file, record_of
-from tests.platform import Platform
+from tests.platform import NOW, Platform
 
 
 def test_calls_are_imported_and_their_assistants_made(platform: Platform, tmp_path: Path) -> None:
@@ -83,7 +86,7 @@ def test_strict_takes_all_or_nothing(platform: Platform, tmp_path: Path) -> None
     platform.add_organization("acme")
     path = export_file(tmp_path, CSV + "3,CA3,Bot,,completed,soon,,\n")
 
-    with pytest.raises(OperatorError, match="nothing was imported: 1 bad rows"):
+    with pytest.raises(OperatorError, match="1 of 3 rows are rejected"):
         _import(platform, path, strict=True)
     assert _stored(platform) == []
 
@@ -102,6 +105,24 @@ def test_another_organization_s_call_is_not_taken(platform: Platform, tmp_path: 
     assert (report.added, report.rejected) == (1, 1)
     assert bad_rows == [(2, "Call SID is the call of another organization")]
     assert _stored(platform)[0][:4] == ("CA1", "Other Bot", other, "ongoing")
+
+
+def test_a_file_of_another_organization_s_calls_leaves_no_assistants(
+    platform: Platform, tmp_path: Path
+) -> None:
+    platform.add_organization("acme")
+    other = platform.add_organization("other")
+    assistant = platform.add_assistant(other, "Other Bot")
+    platform.add_calls(
+        [{"assistant_id": assistant, "call_sid": call.call_sid} for call in CALLS],
+    )
+
+    report, _ = _import(platform, export_file(tmp_path, CSV))
+    assert (report.added, report.updated, report.rejected) == (0, 0, 2)
+    assert platform.run(_column(platform, Assistant.name)) == ["Other Bot"]
+
+    _import(platform, export_file(tmp_path, csv_of([*CALLS, CALLS[0]._replace(call_sid="CA3")])))
+    assert platform.run(_column(platform, Assistant.name)) == ["Other Bot", "Support Bot"]
 
 
 def test_a_single_line_may_hold_many_calls(platform: Platform, tmp_path: Path) -> None:
@@ -263,10 +284,11 @@ async def _start(
 ) -> ImportReport:
     return await import_calls(
         platform.writer,
-        path,
-        slug,
-        strict=strict,
-        on_bad_row=lambda line, reason: bad_rows.append((line, reason)),
+        CallFile(path),
+        ImportTarget(slug, strict=strict),
+        columns=Columns(),
+        clock=lambda: NOW,
+        on_reject=lambda reject: bad_rows.append((reject.line, reject.reason)),
         on_progress=lambda _report: None,
     )
 

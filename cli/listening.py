@@ -1,0 +1,42 @@
+"""The sockets on which the service listens."""
+
+import errno
+import os
+import socket
+
+from call_analytics.settings import PREFIX, SettingsError
+
+
+def listening_sockets(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address of a host, on one port; 0 picks one.
+
+    A command does this before anything else, so that one that cannot serve changes nothing.
+
+    Raises:
+        SettingsError: where that is not possible; the message names the host or the port.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError):
+        raise SettingsError(
+            f"there is no host {host!r}; choose another: --host or {PREFIX}HOST"
+        ) from None
+    addresses = dict.fromkeys((family, address[0]) for family, _, _, _, address in found)
+    sockets: list[socket.socket] = []
+    for family, address in addresses:
+        # The first address picks the port where it is 0.
+        chosen = sockets[0].getsockname()[1] if sockets else port
+        try:
+            sockets.append(socket.create_server((str(address), chosen), family=family))
+        except OSError as error:
+            # Where IPv6 is off, "localhost" has an address that cannot be had, and one that can.
+            if error.errno == errno.EADDRNOTAVAIL and len(addresses) > 1:
+                continue
+            for listening in sockets:
+                listening.close()
+            in_use = error.errno == errno.EADDRINUSE
+            reason = "is in use" if in_use else f"cannot be had ({os.strerror(error.errno or 0)})"
+            raise SettingsError(
+                f"port {port} of {host} {reason}; choose another: --port or {PREFIX}PORT"
+            ) from None
+    return sockets

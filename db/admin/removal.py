@@ -1,0 +1,86 @@
+"""Removing an organization with all that is its own."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from call_analytics.db.admin.migrate import require_managed
+from call_analytics.db.admin.organizations import OrganizationListing
+from call_analytics.db.engine import Database, transaction
+from call_analytics.db.errors import OperatorError
+from call_analytics.db.models import Assistant, Call, Organization, User, UserApiKey
+
+BATCH_CALLS = 10_000
+"""Calls of one transaction, so that none is long."""
+
+
+async def remove_organization(
+    database: Database, organization: OrganizationListing, on_progress: Callable[[int], None]
+) -> OrganizationListing:
+    """Remove an organization, its users and their keys, its assistants and their calls.
+
+    Keys go first, so that nobody reads what is left meanwhile; then the calls, in transactions of
+    bounded length; and all the rest together with the last of them. Cut short at any point, it goes
+    on where it was when it is called again. ``on_progress`` hears how many calls have been removed.
+    What they added to the rollups goes when these are folded. Returns what was removed.
+
+    Raises:
+        OperatorError: where the database is not a managed one, or the organization is gone.
+    """
+    organization_id = organization.organization_id
+    keys = calls = 0
+    while True:
+        async with transaction(database) as connection:
+            await require_managed(connection)
+            assistant_ids = await _lock(connection, organization_id)
+            keys += await _remove_keys(connection, organization_id)
+            removed = await _remove_calls(connection, assistant_ids)
+            is_last = removed < BATCH_CALLS
+            if is_last:
+                await _remove_rest(connection, organization_id)
+        calls += removed
+        on_progress(calls)
+        if is_last:
+            return organization._replace(assistants=len(assistant_ids), calls=calls, keys=keys)
+
+
+async def _lock(connection: AsyncConnection, organization_id: int) -> list[int]:
+    """Keep calls from being added until the transaction ends; returns the assistants.
+
+    No call can be added to a locked assistant. The order is that of an import.
+    """
+    organization = select(Organization.id).where(Organization.id == organization_id)
+    if await connection.scalar(organization.with_for_update()) is None:
+        raise OperatorError("the organization has been removed")
+    assistants = await connection.scalars(
+        select(Assistant.id)
+        .where(Assistant.organization_id == organization_id)
+        .order_by(Assistant.id)
+        .with_for_update()
+    )
+    return list(assistants)
+
+
+async def _remove_keys(connection: AsyncConnection, organization_id: int) -> int:
+    users = select(User.id).where(User.organization_id == organization_id)
+    removed = await connection.execute(delete(UserApiKey).where(UserApiKey.user_id.in_(users)))
+    return removed.rowcount
+
+
+async def _remove_calls(connection: AsyncConnection, assistant_ids: Sequence[int]) -> int:
+    """Remove as many calls as a transaction may; returns how many there were."""
+    number = 0
+    for assistant_id in assistant_ids:  # one by one: each is a range of an index
+        some = select(Call.id).where(Call.assistant_id == assistant_id).limit(BATCH_CALLS - number)
+        removed = await connection.execute(delete(Call).where(Call.id.in_(some)))
+        number += removed.rowcount
+        if number == BATCH_CALLS:
+            break
+    return number
+
+
+async def _remove_rest(connection: AsyncConnection, organization_id: int) -> None:
+    for model in (Assistant, User):
+        await connection.execute(delete(model).where(model.organization_id == organization_id))
+    await connection.execute(delete(Organization).where(Organization.id == organization_id))
