@@ -166,6 +166,10 @@ class PostgreSQLTriggers:
             )
             """,
             f"""
+            CREATE INDEX ix_call_rollups_assistants_assistant
+            ON {schema}.call_rollups_assistants (assistant_id, grain, bucket)
+            """,
+            f"""
             CREATE TABLE {schema}.call_rollups_organizations (
                 organization_id bigint NOT NULL,
                 grain smallint NOT NULL,

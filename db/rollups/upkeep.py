@@ -36,6 +36,8 @@ from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
 
 LOCK_ATTEMPTS = 120
 LOCK_PAUSE_SECONDS = 0.25
+FOLD_ASSISTANTS = 10
+"""After so many assistants, filling folds what it has added."""
 
 
 async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:
@@ -202,12 +204,14 @@ async def _scalars(database: Database, selectable: Any) -> list[int]:  # noqa: A
 
 
 async def _fill(database: Database, on_progress: Callable[[int, int], None]) -> None:
-    """Add what is missing, assistant by assistant, and fold it at once."""
+    """Add what is missing, assistant by assistant, and fold it."""
     assistants = await _scalars(database, assistants_with_rows())
     for number, assistant_id in enumerate(assistants, start=1):
         await _append_difference(database, assistant_id)
-        await fold_rollups(database)
+        if number % FOLD_ASSISTANTS == 0:
+            await fold_rollups(database)
         on_progress(number, len(assistants))
+    await fold_rollups(database)
 
 
 async def _append_difference(database: Database, assistant_id: int) -> None:
