@@ -30,6 +30,9 @@ CREATE TABLE {schema}.call_rollups_assistants (
     PRIMARY KEY (organization_id, grain, bucket, assistant_id)
 );
 --
+CREATE INDEX ix_call_rollups_assistants_assistant
+ON {schema}.call_rollups_assistants (assistant_id, grain, bucket);
+--
 CREATE TABLE {schema}.call_rollups_organizations (
     organization_id bigint NOT NULL,
     grain smallint NOT NULL,
