@@ -91,9 +91,10 @@ class FigureReader:
         try:
             return await self._read(query)
         except DatabaseChanged:
+            # Even where rollups are ready, they may not be for this organization.
             self._use_rollups = False
             self.look_again()
-            return await self._read(query)
+            return await read_figures(query, database=self._database, use_rollups=False)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
