@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from call_analytics.db.admin.check import check_database
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.figures.query import FigureQuery, Figures, Window
+from call_analytics.db.rollups.folding import fold_rollups
+from call_analytics.db.rollups.layout import COLUMNS
 from call_analytics.db.rollups.state import (
     RollupCondition,
     RollupState,
@@ -124,6 +127,121 @@ def test_a_write_goes_on_where_a_part_of_the_rollups_is_gone(
     platform.run(enable_rollups(platform.writer, _ignore))
     assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        ("UPDATE assistants SET organization_id = {other}", "violates check constraint"),
+        ("DELETE FROM assistants WHERE id = {spare}", "violates check constraint"),
+        ("TRUNCATE assistants CASCADE", "the table assistants was truncated"),
+    ],
+)
+def test_a_write_of_assistants_goes_on_and_is_noted(
+    platform: Platform, write: str, reason: str
+) -> None:
+    organization = platform.assistants[0]["organization_id"]
+    other, spare = platform.add_organization(), platform.add_assistant(organization)
+    _do(platform, "ALTER TABLE call_rollups_moves ADD CHECK (assistant_id = 9) NOT VALID")
+
+    _do(platform, write.format(other=other, spare=spare))
+
+    state, noted, _lacking = _condition(platform)
+    assert state is RollupState.FAILED
+    assert reason in noted
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=False)
+    platform.run(enable_rollups(platform.writer, _ignore))
+    assert _condition(platform) == READY
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=True)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP TABLE call_rollups_moves",
+        "ALTER TABLE call_rollups_moves DROP COLUMN organization_id",
+        "DROP FUNCTION assistant_rollups_update CASCADE",
+        "ALTER TABLE assistants DISABLE TRIGGER ALL",
+    ],
+)
+def test_a_write_of_assistants_goes_on_where_a_part_of_the_rollups_is_gone(
+    platform: Platform, damage: str
+) -> None:
+    organization, other = platform.assistants[0]["organization_id"], platform.add_organization()
+    _do(platform, damage)
+    _do(platform, f"UPDATE assistants SET organization_id = {other}")
+
+    assert _condition(platform).state is not RollupState.READY
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=False)
+    platform.run(enable_rollups(platform.writer, _ignore))
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=True)
+
+
+def test_a_move_makes_only_its_organizations_read_the_calls_until_it_is_folded(
+    platform: Platform,
+) -> None:
+    """By readers that know that rollups are ready, and by readers that look."""
+    organization = platform.assistants[0]["organization_id"]
+    other, third = platform.add_organization(), platform.add_organization()
+    _do(platform, f"UPDATE assistants SET organization_id = {other}")
+
+    assert _condition(platform) == READY
+    for asking, from_rollups in ((organization, False), (other, False), (third, True)):
+        _assert_right(platform, asking, from_rollups=from_rollups)
+
+    platform.run(fold_rollups(platform.writer))
+    for asking in (organization, other, third):
+        _assert_right(platform, asking, from_rollups=True)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("table", COLUMNS)
+@pytest.mark.parametrize("change", ["RENAME COLUMN {column} TO other", "ADD COLUMN other integer"])
+def test_another_column_is_a_changed_database_and_the_calls_are_read(
+    database_url: str, runner: asyncio.Runner, service: Any, table: str, change: str
+) -> None:
+    """A service that runs, and one that starts."""
+    platform = Platform(database_url, runner)
+    organization = platform.add_organization()
+    platform.add_calls([{"assistant_id": platform.add_assistant(organization)}] * 3)
+    headers = {"Authorization": f"Bearer {platform.add_key(organization)}"}
+    column = COLUMNS[table][-1]
+    running = service(compaction_seconds=0)
+
+    def answer(client: Any, period: str) -> Any:
+        query = {"query": f"{{ callAnalytics(period: {period}) {{ totalCalls }} }}"}
+        return client.post("/graphql", json=query, headers=headers).json()
+
+    expected = {"data": {"callAnalytics": {"totalCalls": 3}}}
+    with_rollups = {**expected, "extensions": {"sources": ["calls", "rollups"]}}
+    with_calls = {**expected, "extensions": {"sources": ["calls"]}}
+    assert answer(running, "LAST_7_DAYS") == with_rollups
+
+    _do(platform, f"ALTER TABLE {table} {change}".format(column=column))
+
+    is_missing = change.startswith("RENAME")
+    problem = f"table {table} has {f'no column {column}' if is_missing else 'the column other'}"
+    assert _condition(platform) == RollupCondition(RollupState.OUTDATED, problem)
+    assert answer(service(compaction_seconds=0), "LAST_7_DAYS") == with_calls
+    # What a statement does not name it does not miss.
+    assert answer(running, "LAST_30_DAYS")["data"] == expected["data"]
+    assert running.get("/readyz").status_code == 200
+    _do(platform, "UPDATE calls SET status = 'busy'")
+    assert answer(running, "LAST_90_DAYS")["data"] == expected["data"]
+    finding = platform.run(rollup_status(platform.reader)).finding
+    assert finding is not None
+    assert problem in finding.problem
+    assert platform.run(check_database(platform.reader))[1] == [finding]
+
+    assert finding.remedy == "call-analytics rollups enable"
+    platform.run(enable_rollups(platform.writer, _ignore))
+    assert _condition(platform) == READY
+    assert answer(service(compaction_seconds=0), "LAST_7_DAYS") == with_rollups
+    platform.close()
 
 
 def test_a_table_in_the_place_of_calls_is_read_itself(platform: Platform) -> None:
