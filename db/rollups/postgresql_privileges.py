@@ -20,7 +20,9 @@ BEGIN
     FOR held IN
         SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
         FROM pg_class, aclexplode(relacl) AS acl
-        WHERE relnamespace = home AND relname = ANY (tables) AND acl.grantee <> relowner
+        WHERE (relnamespace = home AND relname = ANY (tables)
+               OR oid = pg_get_serial_sequence(home || '.call_rollups_log', 'id')::regclass)
+        AND acl.grantee <> relowner
         UNION
         SELECT 'FUNCTION ' || pg_proc.oid::regprocedure, acl.grantee
         FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl

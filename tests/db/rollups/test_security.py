@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from call_analytics.db.admin.check import check_database
+from call_analytics.db.engine import parse_database_url
 from call_analytics.db.errors import DatabaseUnavailable
 from call_analytics.db.rollups.state import RollupState, rollup_state
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
@@ -210,6 +211,7 @@ def test_privileges_that_come_by_default_are_taken_away(
 ) -> None:
     cluster.execute(
         "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO stranger, PUBLIC;"
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO stranger, PUBLIC;"
         "ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO stranger WITH GRANT OPTION;",
         "attached",
     )
@@ -232,6 +234,45 @@ def test_privileges_that_come_by_default_are_taken_away(
     assert attached.run(privileges()) == {(table, "analytics_reader", "SELECT") for table in TABLES}
     with pytest.raises(DatabaseUnavailable, match="permission denied"):
         stranger.run(stranger.execute(text("UPDATE call_rollups_state SET is_ready = false")))
+
+
+def test_a_managed_database_has_the_same_privileges(
+    postgres_url: str, cluster: PostgresCluster, runner: asyncio.Runner
+) -> None:
+    """Whether its rollups were made by the migrations or by enabling them."""
+    name = parse_database_url(postgres_url).database or ""
+    platform = Platform(postgres_url, runner)
+    privileges = (
+        "SELECT relname || ' ' || coalesce(relacl\\:\\:text, '') FROM pg_class "
+        "WHERE relname LIKE 'call\\_rollups%' UNION "
+        "SELECT proname || ' ' || coalesce(proacl\\:\\:text, '') FROM pg_proc "
+        "WHERE proname LIKE '%\\_rollups\\_%' ORDER BY 1"
+    )
+
+    async def read() -> list[str]:
+        async with platform.reader.connect() as connection:
+            return list(await connection.scalars(text(privileges)))
+
+    migrated = platform.run(read())
+    assert len(migrated) > len(FUNCTIONS) + len(TABLES)
+    assert not any("=X/" in line and "postgres=X/" not in line for line in migrated)
+    assert not any("{=" in line or ",=" in line for line in migrated)
+    cluster.execute("DROP FUNCTION call_rollups_insert CASCADE", name)
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    assert platform.run(read()) == migrated
+    platform.close()
+
+
+def test_the_owner_of_the_calls_may_read_what_another_role_has_made(
+    attached: Platform, stranger: Platform, cluster: PostgresCluster
+) -> None:
+    """Though nobody was ever granted anything on the calls."""
+    cluster.execute("ALTER TABLE calls OWNER TO stranger", "attached")
+    cluster.execute("UPDATE pg_class SET relacl = NULL WHERE relname = 'calls'", "attached")
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+
+    assert stranger.run(rollup_state(stranger.reader)) is RollupState.READY
+    cluster.execute("ALTER TABLE calls OWNER TO postgres", "attached")
 
 
 def test_no_operator_of_somebody_else_runs_in_a_trigger(
