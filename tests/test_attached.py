@@ -192,6 +192,48 @@ async def _status(url: str) -> RollupStatus:
         await database.dispose()
 
 
+def test_a_service_that_may_not_read_the_rollups_reads_the_calls(
+    platform: Platform, reader_url: str
+) -> None:
+    organization = platform.add_organization()
+    platform.add_calls([{"assistant_id": platform.add_assistant(organization)}] * 3)
+    headers = {"Authorization": f"Bearer {platform.add_key(organization)}"}
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    platform.run(platform.execute(text("REVOKE SELECT ON call_rollups_log FROM analytics_reader")))
+
+    app = create_app(Settings.model_validate({"database_url": reader_url}), clock=lambda: NOW)
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 200
+        answer = client.get("/api/v1/calls/analytics", headers=headers)
+        assert answer.json() == platform.expected(organization, "7d")
+
+    reader = create_engine(parse_database_url(reader_url), read_only=False)
+    for work in (
+        fold_rollups(reader),
+        verify_rollups(reader, lambda _difference: None, repair=False),
+    ):
+        with pytest.raises(OperatorError, match="may not read the rollups; the remedy is: GRANT"):
+            platform.run(work)
+    platform.run(reader.dispose())
+
+
+def test_who_may_only_read_verifies_and_does_not_repair(
+    platform: Platform, reader_url: str
+) -> None:
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    reader = create_engine(parse_database_url(reader_url), read_only=False)
+
+    platform.run(verify_rollups(reader, lambda _difference: None, repair=False))
+    for work in (
+        fold_rollups(reader),
+        verify_rollups(reader, lambda _difference: None, repair=True),
+    ):
+        with pytest.raises(OperatorError) as refusal:
+            platform.run(work)
+        assert str(refusal.value) == CANNOT_FOLD.line
+    platform.run(reader.dispose())
+
+
 def test_enabling_anew_says_which_grants_are_gone(platform: Platform) -> None:
     """New tables have none of those that the old ones had."""
     platform.run(enable_rollups(platform.writer, lambda *_: None))

@@ -110,6 +110,6 @@ class FigureReader:
             return
         try:
             self._use_rollups = await rollup_state(self._database) is RollupState.READY
-        except DatabaseChanged:  # they are there, but not for this role
+        except DatabaseChanged:  # they have changed while they were looked at
             self._use_rollups = False
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS

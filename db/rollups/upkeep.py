@@ -120,13 +120,14 @@ async def verify_rollups(
     To ``repair`` is to append the difference.
 
     Raises:
-        OperatorError: where there are no rollups, or their triggers did not see every write; or
-            another process is filling or repairing them.
+        OperatorError: where there are no rollups, or their triggers did not see every write; where
+            this role lacks a privilege; or another process is filling or repairing them.
     """
     condition = await rollup_condition(database)
     if condition.state is RollupState.OFF:
         raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
-    if condition.finding is not None and condition.state in BROKEN:
+    is_unfit = condition.state in (*BROKEN, RollupState.UNREADABLE)
+    if condition.finding is not None and (is_unfit or (repair and condition.lacking is not None)):
         raise OperatorError(condition.finding.line)
     async with _fill_lock(database) if repair else nullcontext():
         await _verify(database, on_difference, repair=repair)
