@@ -236,6 +236,29 @@ def test_privileges_that_come_by_default_are_taken_away(
         stranger.run(stranger.execute(text("UPDATE call_rollups_state SET is_ready = false")))
 
 
+def test_who_writes_assistants_needs_no_privilege_on_the_rollups(
+    attached: Platform, stranger: Platform, sums: Callable[[], list[Any]], cluster: PostgresCluster
+) -> None:
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+    other, spare = attached.add_organization(), attached.add_assistant(attached.add_organization())
+    cluster.execute("GRANT SELECT, UPDATE, DELETE ON assistants TO stranger", "attached")
+    before = sums()
+
+    for write in (
+        f"UPDATE assistants SET organization_id = {other}, name = 'moved' WHERE id <> {spare}",
+        f"DELETE FROM assistants WHERE id = {spare}",
+        "UPDATE assistants SET name = 'stays'",
+    ):
+        stranger.run(stranger.execute(text(write)))
+
+    first, second = attached.assistants
+    assert set(sums()) - set(before) == {
+        f"call_rollups_moves ({assistant['organization_id']},{assistant['id']})"
+        for assistant in (first, second)
+    }
+    assert attached.run(rollup_state(attached.writer)) is RollupState.READY
+
+
 def test_a_managed_database_has_the_same_privileges(
     postgres_url: str, cluster: PostgresCluster, runner: asyncio.Runner
 ) -> None:
