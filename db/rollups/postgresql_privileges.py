@@ -11,7 +11,7 @@ FOLDING = ("INSERT", "UPDATE", "DELETE")
 CANNOT_FOLD = "may not fold the rollups, so their log grows unless another role folds it"
 
 # Owners may have given others more than that on whatever they make, by default privileges.
-OWNERS_PRIVILEGES = """
+PRIVILEGES = """
 DO $$ DECLARE
     home CONSTANT regnamespace := {schema_text};
     tables CONSTANT name[] := ARRAY[{tables}];

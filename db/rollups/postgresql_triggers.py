@@ -15,12 +15,13 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Dialect, literal_column
 
 from call_analytics.db.catalogs import Relation
-from call_analytics.db.dialects import is_instant
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
+from call_analytics.db.functions import is_instant
 from call_analytics.db.rollups.grains import QUARTER_HOUR
 from call_analytics.db.rollups.layout import COLUMNS, FOLDED, LAYOUT, SUMS, WATCHED
+from call_analytics.db.rollups.postgresql_functions import FUNCTION
 from call_analytics.db.rollups.postgresql_privileges import (
-    OWNERS_PRIVILEGES,
+    PRIVILEGES,
     lacking_to_create,
     lacking_to_fold,
     lacking_to_read,
@@ -94,44 +95,6 @@ FROM call_rollups_state
 _INSERTED = f"SELECT 1::bigint AS sign, {WATCHED} FROM new_rows"
 _DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
 
-# The table is recognised by what every snapshot shows: by its id, for its name may change, and by
-# its name, for a restored copy has another id. OTHERS is not a cancelled query, which ends as it
-# should. One note is enough: it goes when the triggers do, and so after all transactions that have
-# seen it.
-_FUNCTION = """
-CREATE FUNCTION {schema}.{name}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
-AS $$
-DECLARE
-    failures regclass;
-BEGIN
-    IF TG_RELID <> {oid} AND TG_RELID IS DISTINCT FROM to_regclass({table_text}) THEN
-        RAISE insufficient_privilege
-        USING MESSAGE = 'only triggers of the table {table} may do this';
-    END IF;
-    BEGIN
-        {body};
-    EXCEPTION WHEN OTHERS THEN
-        IF SQLSTATE LIKE '40%' THEN
-            RAISE;  -- a deadlock, or a transaction that must be run again
-        END IF;
-        failures := to_regclass({schema_text} || '.call_rollups_failures');
-        IF failures IS NULL THEN  -- the schema has a new name
-            SELECT pg_class.oid INTO failures
-            FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
-            JOIN pg_class ON relnamespace = pronamespace AND relname = 'call_rollups_failures'
-            WHERE tgrelid = TG_RELID AND tgname = TG_NAME;
-        END IF;
-        IF failures IS NOT NULL THEN  -- where it has been dropped, rollups are not read either
-            EXECUTE format('INSERT INTO %1$s SELECT $1 WHERE NOT EXISTS (SELECT FROM %1$s)',
-                           failures) USING SQLERRM;
-        END IF;
-    END;
-    RETURN NULL;
-END
-$$
-"""
-
 # An UPDATE that names its columns has no transition tables, so each statement is looked at.
 _LEFT = """
         INSERT INTO {schema}.call_rollups_moves (organization_id, assistant_id)
@@ -177,9 +140,10 @@ class PostgreSQLTriggers:
             ("calls", "update"): _appending(dialect, log, changed),
             ("calls", "delete"): _appending(dialect, log, _DELETED),
             # What it removes no snapshot shows any more; DELETE would leave some of that behind.
+            # Readers lock these tables after ``calls``, too, so nobody waits for good.
             ("calls", "truncate"): f"""
                 TRUNCATE {log}, {schema}.call_rollups_assistants,
-                {schema}.call_rollups_organizations, {schema}.call_rollups_moves
+                {schema}.call_rollups_organizations
             """,
             ("assistants", "update"): _LEFT.format(schema=schema) + _STILL_THERE,
             ("assistants", "delete"): _LEFT.format(schema=schema),
@@ -239,7 +203,7 @@ class PostgreSQLTriggers:
                 for event in WATCHED_EVENTS
                 for statement in _trigger(event, schema, watched[event.table], bodies[event])
             ),
-            OWNERS_PRIVILEGES.format(
+            PRIVILEGES.format(
                 schema_text=_literal(schema), tables=_listed(TABLES), functions=_listed(_FUNCTIONS)
             ),
         ]
@@ -265,7 +229,7 @@ def _path(relation: Relation) -> str:
 
 
 def _trigger(event: Watched, schema: str, table: Relation, body: str) -> list[str]:
-    function = _FUNCTION.format(
+    function = FUNCTION.format(
         schema=schema,
         schema_text=_literal(schema),
         name=event.name,
