@@ -61,8 +61,6 @@ VALUES (false, 2, '{schema}.calls'::regclass,
 --
 CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL);
 --
-LOCK TABLE {schema}.calls, {schema}.assistants IN SHARE ROW EXCLUSIVE MODE;
---
 CREATE FUNCTION {schema}.call_rollups_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
@@ -410,7 +408,9 @@ BEGIN
     FOR held IN
         SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
         FROM pg_class, aclexplode(relacl) AS acl
-        WHERE relnamespace = home AND relname = ANY (tables) AND acl.grantee <> relowner
+        WHERE (relnamespace = home AND relname = ANY (tables)
+               OR oid = pg_get_serial_sequence(home || '.call_rollups_log', 'id')::regclass)
+        AND acl.grantee <> relowner
         UNION
         SELECT 'FUNCTION ' || pg_proc.oid::regprocedure, acl.grantee
         FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl
@@ -424,7 +424,8 @@ BEGIN
     END LOOP;
     FOR held IN  -- who may read the calls may read their sums
         SELECT DISTINCT summed.oid::regclass AS thing, acl.grantee
-        FROM pg_class AS read, aclexplode(read.relacl) AS acl, pg_class AS summed
+        FROM pg_class AS read, aclexplode(coalesce(read.relacl, acldefault('r', read.relowner)))
+            AS acl, pg_class AS summed
         WHERE read.relnamespace = home AND read.relname = 'calls' AND acl.privilege_type = 'SELECT'
         AND summed.relnamespace = home AND summed.relname = ANY (tables)
     LOOP
