@@ -186,7 +186,12 @@ class PostgreSQLTriggers:
         "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
         "set_config('idle_in_transaction_session_timeout', '0', true)"
     )
-    folding_lock: str | None = "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fold'))"
+    # An advisory lock would come after the snapshot of the statement that takes it. The second lock
+    # is not on the log, for VACUUM takes that lock too.
+    folding_locks: Sequence[str] = (
+        f"LOCK TABLE {', '.join(TABLES[:4])} IN ROW EXCLUSIVE MODE",
+        "LOCK TABLE call_rollups_moves IN SHARE UPDATE EXCLUSIVE MODE",
+    )
     folding_permission: str | None = f"""
         SELECT bool_and(has_table_privilege(name, privilege))
         FROM unnest(ARRAY{list(TABLES[:4])}) AS tables (name)
@@ -204,9 +209,10 @@ class PostgreSQLTriggers:
             ("calls", "update"): _appending(dialect, log, changed),
             ("calls", "delete"): _appending(dialect, log, _DELETED),
             # What it removes no snapshot shows any more; DELETE would leave some of that behind.
+            # Moves stay: a reader may lock them before the calls, and so would block for good.
             ("calls", "truncate"): f"""
                 TRUNCATE {log}, {schema}.call_rollups_assistants,
-                {schema}.call_rollups_organizations, {schema}.call_rollups_moves
+                {schema}.call_rollups_organizations
             """,
             ("assistants", "update"): _LEFT.format(schema=schema) + _STILL_THERE,
             ("assistants", "delete"): _LEFT.format(schema=schema),

@@ -254,7 +254,7 @@ BEGIN
     BEGIN
 
                 TRUNCATE {schema}.call_rollups_log, {schema}.call_rollups_assistants,
-                {schema}.call_rollups_organizations, {schema}.call_rollups_moves
+                {schema}.call_rollups_organizations
             ;
     EXCEPTION WHEN OTHERS THEN
         IF SQLSTATE LIKE '40%' THEN
