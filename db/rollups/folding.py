@@ -50,7 +50,7 @@ FOLD_ROWS = 5_000
 
 SUMS = (assistant_sums, organization_sums)
 FOLDED = (rollup_log, *SUMS, assistant_moves)
-"""The tables that folding writes, in the order in which they are locked."""
+"""The tables that folding writes."""
 
 
 async def fold_rollups(database: Database) -> int:

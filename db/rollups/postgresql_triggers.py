@@ -209,7 +209,7 @@ class PostgreSQLTriggers:
             ("calls", "update"): _appending(dialect, log, changed),
             ("calls", "delete"): _appending(dialect, log, _DELETED),
             # What it removes no snapshot shows any more; DELETE would leave some of that behind.
-            # Moves stay: a reader may lock them before the calls, and so would block for good.
+            # Readers lock these tables after ``calls``, too, so nobody waits for good.
             ("calls", "truncate"): f"""
                 TRUNCATE {log}, {schema}.call_rollups_assistants,
                 {schema}.call_rollups_organizations
