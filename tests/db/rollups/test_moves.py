@@ -1,8 +1,10 @@
 """Assistants that change their organization, go while their calls stay, and come again."""
 
+import collections
+import contextlib
 import copy
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,16 +18,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import delete, event, insert, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.engine import transaction
 from call_analytics.db.models import Assistant, Call
-from call_analytics.db.rollups.folding import fold_rollups
+from call_analytics.db.rollups.folding import fold_batch, fold_rollups
 from call_analytics.db.rollups.upkeep import enable_rollups
-from tests.db.rollups.agreement import (
-    assert_agreement,
-    differences,
-)
+from tests.db.rollups.agreement import agree_in_one_snapshot, assert_agreement, differences
 from tests.platform import NOW, Platform, call_row
 
 START = NOW.replace(tzinfo=None)
@@ -344,31 +344,135 @@ def test_whatever_happens_to_assistants_the_figures_agree(loose: Platform) -> No
     )
 
 
-class Actor:
-    """A transaction of its own, which takes a step when it is told to."""
+LOOK = "SELECT count(*) FROM calls, assistants"
+CALL = """
+    INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
+                       duration, started_at)
+    VALUES (gen_random_uuid(), {x}, '', '', 'completed', 60, '2026-03-10 10:07')
+"""
+MOVE = "UPDATE assistants SET organization_id = {there} WHERE id = {x}"
+RETURN = "UPDATE assistants SET organization_id = {here} WHERE id = {x}"
+CHANGE_ID = "UPDATE assistants SET id = id + 500000 WHERE id = {x}"
+DELETE = "DELETE FROM assistants WHERE id = {x}"
+INSERT = """
+    INSERT INTO assistants (id, organization_id, user_id, name) VALUES ({x}, {there}, {there}, 'X')
+    ON CONFLICT DO NOTHING
+"""
+TRUNCATE = "TRUNCATE calls"
+FOLD = "fold"
+CONCURRENT = {
+    "a move": [[CALL], [MOVE], [FOLD]],
+    "a move and a way back": [[CALL], [MOVE], [FOLD], [RETURN]],
+    "a move there and back at once": [[CALL], [MOVE, CALL, RETURN], [FOLD]],
+    "a deletion": [[CALL], [DELETE], [FOLD]],
+    "a deletion, and its return elsewhere": [[CALL], [DELETE], [FOLD], [INSERT]],
+    "a replacement": [[CALL], [DELETE, INSERT], [FOLD], [RETURN]],
+    "another id": [[CALL], [CHANGE_ID], [FOLD], [INSERT]],
+    "two folds": [[CALL], [MOVE], [FOLD], [FOLD]],
+    "emptying": [[CALL], [MOVE], [FOLD], [TRUNCATE]],
+}
+"""The statements of some transactions, which take turns."""
+ORDERS = 4
+"""So many orders of the turns are tried of each, chosen at random."""
 
-    def __init__(self, platform: Platform, isolation: str, *steps: Step) -> None:
-        self.platform = platform
-        self.isolation = isolation
-        self.steps = steps
-        self.is_open = False
-        self._connection: AsyncConnection | None = None
-        self._done: list[Step] = []
 
-    @property
-    def length(self) -> int:
-        """How often it can be told to: for each step, and to commit."""
-        return len(self.steps) + 1
+class Participant:
+    """A transaction that takes turns with others, statement by statement."""
 
-    async def take_step(self, number: int) -> None:
-        """Take a step, or commit."""
-        if self._connection is None:
-            self._connection = await self.platform.writer.connect()
-            await self._connection.execution_options(isolation_level=self.isolation)
-            self.is_open = True
-        if number < len(self.steps):
-            await self.steps[number](Change(self.platform, self._connection))
-            return
-        await self._connection.commit()
-        await self._connection.close()
-        self.is_open = False
+    def __init__(self, connection: AsyncConnection, statements: list[str]) -> None:
+        self._connection = connection
+        self._left = statements
+
+    async def take_turn(self) -> bool:
+        """Execute the next statement, or commit; false where that would wait for another."""
+        if not self._left:
+            await self._connection.commit()
+            return True
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(text("SET LOCAL lock_timeout = 50"))
+                if self._left[0] == FOLD:
+                    await self._connection.run_sync(fold_batch, 10**12)
+                else:
+                    await self._connection.execute(text(self._left[0]))
+        except DBAPIError as error:
+            if "lock timeout" in str(error):
+                return False
+            if "could not serialize" not in str(error):
+                raise
+            await self._connection.rollback()
+            self._left = ["SELECT 1" for _ in self._left]
+            return True
+        if self._left[0] == TRUNCATE:  # until it ends, nobody can look
+            await self._connection.commit()
+        del self._left[0]
+        return True
+
+
+async def take_turns(
+    platform: Platform, isolation: str, transactions: list[list[str]], order: list[int]
+) -> AsyncIterator[None]:
+    """Have transactions take turns in an order; yields whenever one has ended."""
+    async with contextlib.AsyncExitStack() as stack:
+        participants = []
+        for statements in transactions:
+            connection = await stack.enter_async_context(platform.writer.connect())
+            level = "REPEATABLE READ" if FOLD in statements else isolation
+            await connection.execution_options(isolation_level=level)
+            participants.append(Participant(connection, list(statements)))
+        waiting = collections.deque(order)
+        while waiting:
+            number = waiting.popleft()
+            if not await participants[number].take_turn():
+                waiting.append(number)
+            elif number not in waiting:
+                yield
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
+@pytest.mark.parametrize("case", CONCURRENT)
+def test_no_order_of_concurrent_transactions_shows_a_wrong_figure(
+    attached: Platform, isolation: str, case: str
+) -> None:
+    """Each of them may have looked at the database before another moved an assistant."""
+    platform = attached
+    let_go(platform)
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    organizations = [platform.add_organization() for _ in range(2)]
+    here, there = organizations
+    look = [LOOK] if isolation == "REPEATABLE READ" else []
+    chance = random.Random(case)
+
+    async def run() -> None:
+        for _ in range(ORDERS):
+            assistant = platform.next_id()
+            names = {"x": assistant, "here": here, "there": there}
+            for statement in (INSERT, RETURN, CALL, FOLD, CALL):
+                if statement == FOLD:
+                    await fold_rollups(platform.writer)
+                else:
+                    await platform.execute(text(statement.format(**names)))
+            transactions = [
+                statements if FOLD in statements else look + statements
+                for statements in CONCURRENT[case]
+            ]
+            transactions = [
+                [statement.format(**names) for statement in statements]
+                for statements in transactions
+            ]
+            order = [
+                number
+                for number, statements in enumerate(transactions)
+                for _ in range(len(statements) + 1)
+            ]
+            chance.shuffle(order)
+            async for _ in take_turns(platform, isolation, transactions, order):
+                for organization in organizations:
+                    await agree_in_one_snapshot(platform, organization)
+            await fold_rollups(platform.writer)
+            for organization in organizations:
+                assert await agree_in_one_snapshot(platform, organization), (case, order)
+
+    platform.run(run())
+    assert platform.run(differences(platform)) == []
