@@ -358,7 +358,14 @@ INSERT = """
     INSERT INTO assistants (id, organization_id, user_id, name) VALUES ({x}, {there}, {there}, 'X')
     ON CONFLICT DO NOTHING
 """
-TRUNCATE = "TRUNCATE calls"
+# A trigger that waits in vain for a lock notes it, and the rollups are not read any more.
+TRUNCATE = """
+    DO $$ BEGIN
+        LOCK TABLE calls, call_rollups_log, call_rollups_assistants, call_rollups_organizations
+        IN ACCESS EXCLUSIVE MODE;
+        TRUNCATE calls;
+    END $$
+"""
 FOLD = "fold"
 CONCURRENT = {
     "a move": [[CALL], [MOVE], [FOLD]],
