@@ -92,7 +92,7 @@ def create_app(
             rate_limit_storage=settings.rate_limit_storage,
         )
         with _traces(settings, database) as traces:
-            async with _compacting(url, settings):
+            async with _folding(url, settings):
                 yield {
                     "access": access,
                     "analytics": Analytics(database, may_use_rollups=may_use_rollups),
@@ -236,8 +236,8 @@ def _traces(settings: Settings, database: Database) -> Iterator[object]:
 
 
 @asynccontextmanager
-async def _compacting(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
-    """Compact the rollups until the server stops. Processes take turns."""
+async def _folding(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
+    """Fold the rollups until the server stops. Processes take turns."""
     if settings.compaction_seconds == 0:
         yield
         return

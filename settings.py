@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     compaction_seconds: float = Field(
         default=10,
         ge=0,
-        description="How often rollup rows that wait are merged (PostgreSQL); 0 leaves it to "
+        description="How often the rollups' log is folded into sums; 0 leaves it to "
         "`call-analytics rollups compact`.",
     )
     retry_after_seconds: int = Field(

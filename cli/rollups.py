@@ -48,10 +48,11 @@ def disable() -> None:
 
 @rollup_commands.command("status")
 def status() -> None:
-    """Show whether there are rollups, and how many rows."""
+    """Show whether there are rollups, and how many rows they have."""
     found = with_database(load_settings(), rollup_status)
     typer.echo(
-        f"Rollups are {found.state.value}: {found.rows:,} rows, {found.waiting:,} to be merged."
+        f"Rollups are {found.state.value}; sums: {found.rows:,}, "
+        f"changes to be folded: {found.waiting:,}."
     )
     if found.finding is not None:
         echo_finding(found.finding)
@@ -59,15 +60,15 @@ def status() -> None:
 
 @rollup_commands.command("compact")
 def compact() -> None:
-    """Merge the rows that wait; the server does it by itself."""
-    typer.echo(f"{with_database(load_settings(), fold_rollups):,} rows merged.")
+    """Fold the log of changes into the sums; the server does it by itself."""
+    typer.echo(f"{with_database(load_settings(), fold_rollups):,} changes folded.")
 
 
 @rollup_commands.command("verify")
 def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Make the rollups right.")] = False,
 ) -> None:
-    """Compare every hour and day with its calls, and print those that differ."""
+    """Compare every sum with its calls, and print those that differ."""
     differences: list[Difference] = []
 
     def note(difference: Difference) -> None:

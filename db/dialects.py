@@ -1,9 +1,9 @@
 """The dialect seam: where statements and engines differ between SQLite and PostgreSQL.
 
 Statements elsewhere are written once. Where the two databases need different SQL, a statement uses
-an element of this module, which is compiled for each dialect; where they need different actions,
-``backend_of`` returns the database's ``Backend``. Triggers are in ``rollups/``, catalogs in
-``catalogs.py``.
+an element of ``functions.py``, which is compiled for each dialect; where they need different
+actions, ``backend_of`` returns the database's ``Backend``. Triggers are in ``rollups/``, catalogs in
+``catalogs.py``, tiles as parameters in ``figures/tile_tables.py``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,12 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import asyncpg
-from sqlalchemy import DateTime, Table, event, insert
+from sqlalchemy import Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from call_analytics.db.models import Base
 from call_analytics.db.postgresql_sessions import prepare_sessions
@@ -29,109 +26,6 @@ BUSY_TIMEOUT_MS = 10_000
 
 # Undefined table or column, insufficient privilege, and a cached plan whose tables have changed.
 POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42703", "42501", "0A000"}
-
-
-class _UTCBucket(FunctionElement[Any]):
-    """The UTC bucket in which a stored timestamp is; each subclass has its two SQL templates."""
-
-    type = DateTime()
-    inherit_cache = True
-    on_postgresql: str
-    on_sqlite: str
-    """Timestamps are ISO 8601 text there; cutting it is five times faster than ``date()``."""
-
-
-class utc_quarter_hour(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
-    """The start of the UTC quarter hour of a stored timestamp, as a timestamp."""
-
-    inherit_cache = True
-    on_postgresql = "date_bin('15 minutes', CAST({0} AS TIMESTAMP), TIMESTAMP '2000-01-01')"
-    on_sqlite = (
-        "(substr({0}, 1, 14) || "
-        "substr('00153045', substr({0}, 15, 2) / 15 * 2 + 1, 2) || ':00.000000')"
-    )
-
-
-class utc_hour(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
-    """The start of the UTC hour of a stored timestamp, as a timestamp."""
-
-    inherit_cache = True
-    on_postgresql = "CAST(date_trunc('hour', {}) AS TIMESTAMP)"
-    on_sqlite = "(substr({}, 1, 13) || ':00:00.000000')"
-
-
-class utc_day(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
-    """The start of the UTC day of a stored timestamp, as a timestamp."""
-
-    inherit_cache = True
-    on_postgresql = "CAST(date_trunc('day', {}) AS TIMESTAMP)"
-    on_sqlite = "(substr({}, 1, 10) || ' 00:00:00.000000')"
-
-
-class utc_month(_UTCBucket):  # noqa: N801 - reads as the SQL function it is
-    """The start of the UTC month of a stored timestamp, as a timestamp."""
-
-    inherit_cache = True
-    on_postgresql = "CAST(date_trunc('month', {}) AS TIMESTAMP)"
-    on_sqlite = "(substr({}, 1, 7) || '-01 00:00:00.000000')"
-
-
-@compiles(_UTCBucket, "postgresql")
-def _utc_bucket_postgresql(element: _UTCBucket, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return element.on_postgresql.format(compiler.process(element.clauses, **kwargs))
-
-
-@compiles(_UTCBucket, "sqlite")
-def _utc_bucket_sqlite(element: _UTCBucket, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return element.on_sqlite.format(compiler.process(element.clauses, **kwargs))
-
-
-class is_instant(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
-    """Whether a stored timestamp is an instant of the years 1 to 9999; nothing else counts."""
-
-    inherit_cache = True  # and no Boolean type, which SQLite would compare with 1
-
-
-@compiles(is_instant, "postgresql")
-def _is_instant_postgresql(element: is_instant, compiler: SQLCompiler, **kwargs: Any) -> str:
-    # Two ends of a range, for an index; infinities and years before Christ are outside.
-    moment = compiler.process(element.clauses, **kwargs)
-    return f"({moment} >= TIMESTAMP '0001-01-01' AND {moment} < TIMESTAMP '10000-01-01')"
-
-
-@compiles(is_instant, "sqlite")
-def _is_instant_sqlite(element: is_instant, compiler: SQLCompiler, **kwargs: Any) -> str:
-    # A column takes any text, so the form itself is looked at: the one that the driver writes.
-    # A modifier makes datetime() mend the 30th of February, which then is not what is stored. The
-    # plus keeps the planner from taking this bound instead of the window's.
-    moment = compiler.process(element.clauses, **kwargs)
-    fraction = "[0-9]" * 6
-    return (
-        f"({moment} GLOB '????-??-?? ??:??:??.{fraction}' AND +{moment} >= '0001' "
-        f"AND datetime(substr({moment}, 1, 19), '+0 days') = substr({moment}, 1, 19))"
-    )
-
-
-class among(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
-    """``among(column, subquery)``: whether the subquery yields the column's value.
-
-    The subquery is evaluated first and drives one index look-up for each of its values. A plain
-    IN or a join would let PostgreSQL's planner read the whole table and filter afterwards.
-    """
-
-    inherit_cache = True  # and no Boolean type, which SQLite would compare with 1
-
-
-@compiles(among, "postgresql")
-def _among_postgresql(element: among, compiler: SQLCompiler, **kwargs: Any) -> str:
-    column, subquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
-    return f"{column} = ANY (ARRAY{subquery})"
-
-
-@compiles(among, "sqlite")
-def _among_sqlite(element: among, compiler: SQLCompiler, **kwargs: Any) -> str:
-    column, subquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
-    return f"{column} IN {subquery}"
 
 
 class Backend(Protocol):

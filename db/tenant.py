@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from call_analytics.db.dialects import among
+from call_analytics.db.functions import among
 from call_analytics.db.models import Assistant
 
 ORGANIZATION = bindparam("organization_id", type_=BigInteger)

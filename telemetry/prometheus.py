@@ -76,7 +76,7 @@ class Telemetry:
         )
         self._backlog = Gauge(
             "call_analytics_rollup_backlog",
-            "Rollup rows that compaction has not merged yet.",
+            "Rows of the rollups' log that are not folded into sums yet.",
             multiprocess_mode="mostrecent",
             registry=registry,
         )

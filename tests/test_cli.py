@@ -354,7 +354,7 @@ def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
     run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
 
     assert run(tmp_path, "rollups", "status").stdout == (
-        "Rollups are on: 2 rows, 0 to be merged.\n"
+        "Rollups are on; sums: 8, changes to be folded: 0.\n"
     )
     assert run(tmp_path, "rollups", "disable").stdout == "Rollups are off.\n"
     assert run(tmp_path, "rollups", "verify").stderr == (
@@ -362,19 +362,22 @@ def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
     )
     assert run(tmp_path, "rollups", "enable").stdout == "Rollups are on.\n"
     with closing(sqlite3.connect(tmp_path / "call-analytics.db")) as connection, connection:
-        connection.execute("UPDATE call_rollups SET calls = 3 WHERE grain = 1")
+        connection.execute("UPDATE call_rollups_assistants SET calls = 3 WHERE grain = 2")
 
     found = run(tmp_path, "rollups", "verify")
-    assert found.stdout == "assistant 1, hour of 2026-03-03 12:00:00: calls -2\n"
+    hour = "hour of 2026-03-03 12:00:00"
+    assert found.stdout == (
+        f"organization 1 assistant 1, {hour}: calls -2\norganization 1, {hour}: calls +2\n"
+    )
     assert found.stderr == (
-        "call-analytics: 1 sums are not those of their calls; "
+        "call-analytics: 2 sums are not those of their calls; "
         "mend them: call-analytics rollups verify --repair\n"
     )
     assert found.returncode == 1
     mended = run(tmp_path, "rollups", "verify", "--repair")
     assert mended.stdout.splitlines()[-1] == "1 sums repaired."
     assert run(tmp_path, "rollups", "verify").stdout == ("Every sum is that of its calls.\n")
-    assert run(tmp_path, "rollups", "compact").stdout == "0 rows merged.\n"
+    assert run(tmp_path, "rollups", "compact").stdout == "0 changes folded.\n"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

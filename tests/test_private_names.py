@@ -94,8 +94,8 @@ DOCUMENTED = {
 }
 """The other modules that may be imported of the dependencies whose modules are mostly private."""
 
-PUBLIC_NAMES = {"_asdict", "_fields", "_make", "_replace"}
-"""A named tuple's."""
+PUBLIC_NAMES = {"_asdict", "_fields", "_make", "_replace", "_exit"}
+"""A named tuple's, and that of ``os._exit``, which Python documents."""
 PYTHONS_NAME = re.compile(r"__[a-z]+__")
 
 

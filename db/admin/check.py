@@ -8,8 +8,9 @@ from sqlalchemy.engine.interfaces import ReflectedIndex
 from call_analytics.db.admin.migrate import DatabaseState, database_state
 from call_analytics.db.admin.obstacles import Finding, barriers, misfits, refused_connection
 from call_analytics.db.catalogs import catalog_of, unwatchable
-from call_analytics.db.dialects import among, backend_of, is_instant
+from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import Database, connect
+from call_analytics.db.functions import among, is_instant
 from call_analytics.db.models import Assistant, Call
 from call_analytics.db.rollups.state import RollupState, rollup_condition
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from call_analytics.db.calls.store import (
 )
 from call_analytics.db.engine import Database, transaction
 from call_analytics.db.errors import OperatorError
+from call_analytics.db.rollups.folding import fold_rollups
 
 BATCH_ROWS = 10_000
 BATCH_CHARACTERS = 2 << 20
@@ -94,6 +95,8 @@ async def import_calls(
             await _finish(store(batch))
         if target.strict and report.rejected:
             raise OperatorError(f"{report.rejected:,} of {report.rows:,} rows are rejected")
+    with suppress(OperatorError):  # whoever may not fold leaves it to the server
+        await fold_rollups(database)
     return report
 
 

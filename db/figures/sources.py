@@ -21,10 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Label
 from sqlalchemy.sql.selectable import CTE
 
-from call_analytics.db.dialects import is_instant
 from call_analytics.db.figures.measures import Measure, sums_of_calls, total_of
 from call_analytics.db.figures.query import Dimension
 from call_analytics.db.figures.tile_tables import TILE_TABLES
+from call_analytics.db.functions import is_instant
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log

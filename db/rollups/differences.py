@@ -22,8 +22,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from call_analytics.db.dialects import is_instant
 from call_analytics.db.figures.measures import MEASURES, sums_of_calls, total_of
+from call_analytics.db.functions import is_instant
 from call_analytics.db.models import Assistant, Call
 from call_analytics.db.rollups.grains import GRAINS, QUARTER_HOUR, Grain
 from call_analytics.db.rollups.layout import (

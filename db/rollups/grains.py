@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from call_analytics.db.dialects import utc_day, utc_hour, utc_month, utc_quarter_hour
+from call_analytics.db.functions import utc_day, utc_hour, utc_month, utc_quarter_hour
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, Dialect, literal_column
 
 from call_analytics.db.catalogs import Relation
-from call_analytics.db.dialects import is_instant
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
+from call_analytics.db.functions import is_instant
 from call_analytics.db.rollups.grains import QUARTER_HOUR
 from call_analytics.db.rollups.layout import LAYOUT, SUMS, WATCHED
 

@@ -256,7 +256,7 @@ def test_only_one_repairs_at_a_time(
     name = parse_database_url(direct).database
     idle = "idle_in_transaction_session_timeout"
     platform.run(platform.execute(text("DELETE FROM call_rollups")))
-    platform.run(platform.execute(text(f"ALTER DATABASE {name} SET {idle} = '200ms'")))
+    platform.run(platform.execute(text(f"ALTER DATABASE {name} SET {idle} = '3s'")))
 
     async def interfere() -> None:
         one, other, blocker = (
@@ -272,7 +272,7 @@ def test_only_one_repairs_at_a_time(
                 if await blocking.scalar(waits):
                     break
                 await asyncio.sleep(0.1)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(4)  # longer than the server lets others be idle
             with pytest.raises(OperatorError, match="another process is changing"):
                 await verify_rollups(other, lambda _difference: None, repair=True)
         await repair

@@ -122,7 +122,7 @@ def test_upgrading_twice_changes_nothing(platform: Platform, tenant: Tenant) -> 
     assert _in_transaction(platform, database_state) is DatabaseState.MANAGED
     assert _in_transaction(platform, _all_rows) == before
     assert len(before["calls"]) == len(platform.calls) > 0
-    assert {"call_rollups", "call_rollups_state", VERSION_TABLE} < set(before)
+    assert {"call_rollups_log", "call_rollups_state", VERSION_TABLE} < set(before)
 
 
 def test_a_database_without_tables_is_empty(tmp_path: Any, runner: asyncio.Runner) -> None:
@@ -182,12 +182,12 @@ def _in_transaction(platform: Platform, work: Any) -> Any:
 
 
 DEFINITIONS = {
-    "sqlite": "SELECT type || ' ' || name, sql FROM sqlite_master WHERE name LIKE 'call_rollups%'",
+    "sqlite": "SELECT type || ' ' || name, sql FROM sqlite_master WHERE name LIKE '%_rollups%'",
     "postgresql": """
         SELECT 'function ' || proname, pg_get_functiondef(oid) || coalesce(proacl::text, '')
-        FROM pg_proc WHERE proname LIKE 'call_rollups%'
+        FROM pg_proc WHERE proname LIKE '%_rollups_%'
         UNION SELECT 'trigger ' || tgname, pg_get_triggerdef(oid)
-        FROM pg_trigger WHERE tgname LIKE 'call_rollups%'
+        FROM pg_trigger WHERE tgname LIKE '%_rollups_%'
         UNION SELECT 'index ' || indexname, indexdef
         FROM pg_indexes WHERE tablename LIKE 'call_rollups%'
         UNION SELECT 'column ' || table_name || column_name,

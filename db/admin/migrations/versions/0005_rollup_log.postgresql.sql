@@ -456,14 +456,14 @@ GROUP BY organization_id, assistant_id, CAST(date_trunc('hour', started_at) AS T
 --
 INSERT INTO {schema}.call_rollups_assistants (organization_id, grain, bucket, assistant_id, calls,
     completed, failed, ongoing, duration, completed_duration, completed_timed)
-SELECT organization_id, 3, CAST(CAST(started_at AS DATE) AS TIMESTAMP), assistant_id, sum(1),
+SELECT organization_id, 3, CAST(date_trunc('day', started_at) AS TIMESTAMP), assistant_id, sum(1),
     sum(CASE WHEN (status = 'completed') THEN 1 ELSE 0 END), sum(CASE WHEN (status = 'failed') THEN
     1 ELSE 0 END), sum(CASE WHEN (status = 'ongoing') THEN 1 ELSE 0 END), sum(coalesce(duration,
     0)), sum(CASE WHEN (status = 'completed') THEN coalesce(duration, 0) ELSE 0 END), sum(CASE WHEN
     (status = 'completed' AND duration != 0) THEN 1 ELSE 0 END)
 FROM {schema}.calls JOIN {schema}.assistants ON assistants.id = assistant_id
 WHERE (started_at >= TIMESTAMP '0001-01-01' AND started_at < TIMESTAMP '10000-01-01')
-GROUP BY organization_id, assistant_id, CAST(CAST(started_at AS DATE) AS TIMESTAMP);
+GROUP BY organization_id, assistant_id, CAST(date_trunc('day', started_at) AS TIMESTAMP);
 --
 INSERT INTO {schema}.call_rollups_assistants (organization_id, grain, bucket, assistant_id, calls,
     completed, failed, ongoing, duration, completed_duration, completed_timed)

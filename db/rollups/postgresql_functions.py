@@ -1,0 +1,70 @@
+"""The texts of what the rollups' triggers run on PostgreSQL, with places for names and bodies."""
+
+# Owners may have given others more than that on whatever they make, by default privileges.
+PRIVILEGES = """
+DO $$ DECLARE
+    home CONSTANT regnamespace := {schema_text};
+    tables CONSTANT name[] := ARRAY[{tables}];
+    held record;
+BEGIN
+    FOR held IN
+        SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
+        FROM pg_class, aclexplode(relacl) AS acl
+        WHERE relnamespace = home AND relname = ANY (tables) AND acl.grantee <> relowner
+        UNION
+        SELECT 'FUNCTION ' || pg_proc.oid::regprocedure, acl.grantee
+        FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl
+        WHERE pronamespace = home AND proname IN ({functions}) AND acl.grantee <> proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', held.thing,
+                       CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END);
+    END LOOP;
+    FOR held IN  -- who may read the calls may read their sums
+        SELECT DISTINCT summed.oid::regclass AS thing, acl.grantee
+        FROM pg_class AS read, aclexplode(read.relacl) AS acl, pg_class AS summed
+        WHERE read.relnamespace = home AND read.relname = 'calls' AND acl.privilege_type = 'SELECT'
+        AND summed.relnamespace = home AND summed.relname = ANY (tables)
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', held.thing,
+                       CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END);
+    END LOOP;
+END $$
+"""
+
+# The table is recognised by what every snapshot shows: by its id, for its name may change, and by
+# its name, for a restored copy has another id. OTHERS is not a cancelled query, which ends as it
+# should. One note is enough: it goes when the triggers do, and so after all transactions that have
+# seen it.
+FUNCTION = """
+CREATE FUNCTION {schema}.{name}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+    failures regclass;
+BEGIN
+    IF TG_RELID <> {oid} AND TG_RELID IS DISTINCT FROM to_regclass({table_text}) THEN
+        RAISE insufficient_privilege
+        USING MESSAGE = 'only triggers of the table {table} may do this';
+    END IF;
+    BEGIN
+        {body};
+    EXCEPTION WHEN OTHERS THEN
+        IF SQLSTATE LIKE '40%' THEN
+            RAISE;  -- a deadlock, or a transaction that must be run again
+        END IF;
+        failures := to_regclass({schema_text} || '.call_rollups_failures');
+        IF failures IS NULL THEN  -- the schema has a new name
+            SELECT pg_class.oid INTO failures
+            FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+            JOIN pg_class ON relnamespace = pronamespace AND relname = 'call_rollups_failures'
+            WHERE tgrelid = TG_RELID AND tgname = TG_NAME;
+        END IF;
+        IF failures IS NOT NULL THEN  -- where it has been dropped, rollups are not read either
+            EXECUTE format('INSERT INTO %1$s SELECT $1 WHERE NOT EXISTS (SELECT FROM %1$s)',
+                           failures) USING SQLERRM;
+        END IF;
+    END;
+    RETURN NULL;
+END
+$$
+"""
