@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from call_analytics.db.errors import OperatorError
+from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.state import RollupState, rollup_state
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
 from call_analytics.server import create_app
@@ -176,6 +177,8 @@ def test_calls_of_nobody_count_for_nobody(shaped: Callable[[str], Shaped], reade
     for call in platform.memory.calls:
         if call["assistant_id"] == gone:
             call["assistant_id"] = None
+    platform.assert_right(reader_url, from_rollups=False)
+    platform.memory.run(fold_rollups(platform.memory.writer))
     platform.assert_right(reader_url, from_rollups=True)
     platform.execute("DELETE FROM calls WHERE assistant_id IS NULL")
     platform.assert_right(reader_url, from_rollups=True)
@@ -199,19 +202,23 @@ def test_a_partitioned_table_is_read_itself(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("CREATE TABLE child () INHERITS (calls)", "other tables inherit from it"),
+        ("CREATE TABLE child () INHERITS (calls)", "calls: other tables inherit from it"),
         (
             "CREATE TABLE parent (LIKE calls); ALTER TABLE calls INHERIT parent",
-            "it inherits from another table",
+            "calls: it inherits from another table",
         ),
         (
             (
                 "CREATE TABLE parent (LIKE calls) PARTITION BY RANGE (id);"
                 "ALTER TABLE parent ATTACH PARTITION calls DEFAULT"
             ),
-            "it is a partition of another table",
+            "calls: it is a partition of another table",
         ),
-        ("ALTER TABLE calls SET UNLOGGED", "it is unlogged, so a crash empties it"),
+        ("ALTER TABLE calls SET UNLOGGED", "calls: it is unlogged, so a crash empties it"),
+        (
+            "CREATE TABLE child () INHERITS (assistants)",
+            "assistants: other tables inherit from it",
+        ),
     ],
 )
 def test_rollups_are_refused_where_writes_would_pass_them_by(
@@ -223,7 +230,7 @@ def test_rollups_are_refused_where_writes_would_pass_them_by(
         attached.run(enable_rollups(attached.writer, lambda *_: None))
 
     assert str(refusal.value) == (
-        f"triggers would not see every write of the table calls: {reason}; "
+        f"triggers would not see every write of the table {reason}; "
         "leave rollups off, answers are right without them"
     )
     assert attached.run(rollup_state(attached.writer)) is RollupState.OFF

@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     text,
     tuple_,
@@ -116,6 +117,7 @@ def fold_batch(connection: Connection, newest: int) -> int:
     ids = first.order_by(columns.id).limit(FOLD_ROWS).subquery()
     last = connection.scalar(select(func.max(ids.c.id)))
     if last is None:
+        _sum_up_unknown(connection)
         return 0
     in_batch = columns.id <= literal_column(str(last))
     for table in SUMS:
@@ -125,7 +127,30 @@ def fold_batch(connection: Connection, newest: int) -> int:
         for table in SUMS:
             for grain in GRAINS:
                 _delete_zeros(connection, table, _of_log(table, grain, in_batch))
-    return connection.execute(delete(rollup_log).where(in_batch, may_be_folded)).rowcount
+    rows = connection.execute(delete(rollup_log).where(in_batch, may_be_folded)).rowcount
+    if rows < FOLD_ROWS:
+        _sum_up_unknown(connection)
+    return rows
+
+
+def _sum_up_unknown(connection: Connection) -> None:
+    """Sum up what stays in the log of each assistant that lost calls; often it comes to nothing."""
+    columns = rollup_log.c
+    has_none = ~exists().where(_is_of_assistant(columns.assistant_id))
+    have_lost = select(columns.assistant_id).where(columns.calls < 0, has_none)
+    if not connection.scalar(select(have_lost.exists())):
+        return
+    newest = connection.scalar(select(func.max(columns.id)))
+    before = and_(columns.assistant_id.in_(have_lost), columns.id <= literal_column(str(newest)))
+    sums = [total_of(columns[measure.name]).label(measure.name) for measure in MEASURES]
+    left = (
+        select(columns.assistant_id, columns.bucket, *sums)
+        .where(before)
+        .group_by(columns.assistant_id, columns.bucket)
+        .having(or_(*(total != literal_column("0") for total in sums)))
+    )
+    connection.execute(insert(rollup_log).from_select(left.selected_columns.keys(), left))
+    connection.execute(delete(rollup_log).where(before))
 
 
 def _lock(connection: Connection) -> None:

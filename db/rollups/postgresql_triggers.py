@@ -72,7 +72,8 @@ AND NOT EXISTS (SELECT FROM call_rollups_failures)
 AND {_triggers_of("calls")}
 AND {_triggers_of("assistants")}
 AND NOT EXISTS (SELECT FROM pg_inherits
-                WHERE inhrelid = 'calls'::regclass OR inhparent = 'calls'::regclass)
+                WHERE inhrelid IN ('calls'::regclass, 'assistants'::regclass)
+                OR inhparent IN ('calls'::regclass, 'assistants'::regclass))
 """
 
 _DIAGNOSIS = f"""

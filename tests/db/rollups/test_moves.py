@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from call_analytics.db.engine import transaction
 from call_analytics.db.models import Assistant, Call
 from call_analytics.db.rollups.folding import fold_batch, fold_rollups
+from call_analytics.db.rollups.state import rollup_backlog
 from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.db.rollups.agreement import agree_in_one_snapshot, assert_agreement, differences
 from tests.platform import NOW, Platform, call_row
@@ -260,6 +261,31 @@ def test_an_assistant_may_lose_its_organization(loose_attached: Platform) -> Non
     platform.run(fold_rollups(platform.writer))
     assert platform.run(assert_agreement(platform, [here, there])) == [True, True]
     assert platform.run(differences(platform)) == []
+
+
+@pytest.mark.parametrize("calls_go", ["first", "at once", "last"])
+def test_nothing_is_left_of_an_assistant_that_goes_with_its_calls(
+    loose: Platform, calls_go: str
+) -> None:
+    here, there = two_organizations(loose)
+    loose.run(fold_rollups(loose.writer))
+    gone = loose.assistants[0]["id"]
+    loose.calls[:] = [call for call in loose.calls if call["assistant_id"] != gone]
+    statements = [
+        delete(Call).where(Call.assistant_id == gone),
+        delete(Assistant).where(Assistant.id == gone),
+    ]
+    for statement in reversed(statements) if calls_go == "last" else statements:
+        loose.run(loose.execute(statement))
+        if calls_go != "at once":
+            loose.run(fold_rollups(loose.writer))
+    del loose.assistants[0]
+
+    loose.run(fold_rollups(loose.writer))
+
+    assert loose.run(rollup_backlog(loose.writer)) == 0
+    assert loose.run(assert_agreement(loose, [here, there])) == [True, True]
+    assert loose.run(differences(loose)) == []
 
 
 # Ids and organizations are few, so that the same come and go again.
