@@ -56,7 +56,7 @@ class Catalog(Protocol):
         ...
 
     def unwatchable(self, connection: Connection) -> str | None:
-        """Why triggers would not see every write of ``calls``; None where they would."""
+        """The table whose writes triggers would not all see, and why; None where they would."""
         ...
 
 
@@ -124,7 +124,7 @@ _READER = text(
 )
 
 _UNWATCHABLE = text("""
-SELECT CASE
+SELECT relname || ': ' || CASE
     WHEN relkind = 'p' THEN 'it is partitioned'
     WHEN relispartition THEN 'it is a partition of another table'
     WHEN EXISTS (SELECT FROM pg_inherits WHERE inhparent = pg_class.oid)
@@ -134,8 +134,9 @@ SELECT CASE
     WHEN relpersistence <> 'p' THEN 'it is unlogged, so a crash empties it'
     WHEN EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = pg_class.oid)
         THEN 'it is filled by logical replication'
-END
-FROM pg_class WHERE oid = 'calls'::regclass
+END AS reason
+FROM pg_class WHERE oid IN ('calls'::regclass, 'assistants'::regclass)
+ORDER BY reason LIMIT 1
 """)
 
 
@@ -178,5 +179,5 @@ def catalog_of(connection: Connection) -> Catalog:
 
 
 def unwatchable(connection: Connection) -> str | None:
-    """Why triggers would not see every write of ``calls``; None where they do."""
+    """The table whose writes triggers would not all see, and why; None where they see them."""
     return catalog_of(connection).unwatchable(connection)

@@ -206,19 +206,23 @@ def test_a_partitioned_table_is_read_itself(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("CREATE TABLE child () INHERITS (calls)", "other tables inherit from it"),
+        ("CREATE TABLE child () INHERITS (calls)", "calls: other tables inherit from it"),
         (
             "CREATE TABLE parent (LIKE calls); ALTER TABLE calls INHERIT parent",
-            "it inherits from another table",
+            "calls: it inherits from another table",
         ),
         (
             (
                 "CREATE TABLE parent (LIKE calls) PARTITION BY RANGE (id);"
                 "ALTER TABLE parent ATTACH PARTITION calls DEFAULT"
             ),
-            "it is a partition of another table",
+            "calls: it is a partition of another table",
         ),
-        ("ALTER TABLE calls SET UNLOGGED", "it is unlogged, so a crash empties it"),
+        ("ALTER TABLE calls SET UNLOGGED", "calls: it is unlogged, so a crash empties it"),
+        (
+            "CREATE TABLE child () INHERITS (assistants)",
+            "assistants: other tables inherit from it",
+        ),
     ],
 )
 def test_rollups_are_refused_where_writes_would_pass_them_by(
@@ -230,7 +234,7 @@ def test_rollups_are_refused_where_writes_would_pass_them_by(
         attached.run(enable_rollups(attached.writer, lambda *_: None))
 
     assert str(refusal.value) == (
-        f"triggers would not see every write of the table calls: {reason}; "
+        f"triggers would not see every write of the table {reason}; "
         "leave rollups off, answers are right without them"
     )
     assert attached.run(rollup_state(attached.writer)) is RollupState.OFF

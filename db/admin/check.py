@@ -114,9 +114,8 @@ async def _unread_rollups(database: Database) -> list[Finding]:
         async with connect(database) as connection:
             reason = await connection.run_sync(unwatchable)
         if reason is not None:
-            return [
-                Finding(f"{condition.finding.problem}: {reason}", "call-analytics rollups disable")
-            ]
+            problem = f"the rollups' triggers do not see every write of the table {reason}"
+            return [Finding(f"{problem}; they are not read", "call-analytics rollups disable")]
     return [condition.finding]
 
 

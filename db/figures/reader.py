@@ -9,7 +9,7 @@ from call_analytics.db.engine import Database, connect
 from call_analytics.db.errors import DatabaseChanged
 from call_analytics.db.figures.measures import MEASURES
 from call_analytics.db.figures.query import FigureQuery, Figures
-from call_analytics.db.figures.statement import READINESS, figures_statement, plan
+from call_analytics.db.figures.statement import MOVING, READINESS, READY, figures_statement, plan
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
 from call_analytics.db.rollups.grains import GRAINS
@@ -21,6 +21,8 @@ LOOK_AGAIN_SECONDS = 30
 async def read_figures(query: FigureQuery, *, database: Database, use_rollups: bool) -> Figures:
     """Answer a query, in one statement and so in one snapshot.
 
+    Where an assistant of the organization is moving, another statement reads the calls.
+
     Raises:
         DatabaseChanged: where a table is not there, or not to be read; or rollups were to be used
             and are not ready.
@@ -31,8 +33,12 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
         result = await connection.execute(statement, parameters)
         rows = result.all()
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
-    if use_rollups and not numbered[READINESS][0].calls:
-        raise DatabaseChanged("rollups are not ready")
+    if use_rollups:
+        readiness = numbered[READINESS][0].calls
+        if readiness == MOVING:
+            return await read_figures(query, database=database, use_rollups=False)
+        if readiness != READY:
+            raise DatabaseChanged("rollups are not ready")
     return Figures(
         tuple(numbered.get(number, []) for number in range(len(query.groups))),
         from_rollups=use_rollups,

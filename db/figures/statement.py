@@ -37,7 +37,12 @@ from call_analytics.db.tenant import ORGANIZATION
 
 ASSISTANT_NAME = "assistant_name"
 READINESS = -1
-"""The number of the row whose ``calls`` is 1 where the rollups that were read are ready."""
+"""The number of the row whose ``calls`` tells whether the rollups that were read hold what was
+asked: it is ``READY``, ``MOVING`` or 0."""
+READY = 1
+MOVING = 2
+"""An assistant has come or left, and its sums are not all where they belong: calls are to be read
+until they are."""
 
 
 class PlannedGroup(NamedTuple):
@@ -166,7 +171,6 @@ class _Columns:
 
 
 def _readiness() -> ColumnElement[int]:
-    """Besides: an assistant that came or left has all its sums where they belong."""
     moves = assistant_moves.c
     has_come = exists().where(
         Assistant.id == moves.assistant_id, Assistant.organization_id == ORGANIZATION
@@ -177,11 +181,8 @@ def _readiness() -> ColumnElement[int]:
         .where(or_(moves.organization_id == ORGANIZATION, has_come))
         .exists()
     )
-    return case(
-        (is_moving, literal_column("0")),
-        (are_rolled_up(), literal_column("1")),
-        else_=literal_column("0"),
-    ).cast(BigInteger)
+    where_ready = case((is_moving, literal_column(str(MOVING))), else_=literal_column(str(READY)))
+    return case((are_rolled_up(), where_ready), else_=literal_column("0")).cast(BigInteger)
 
 
 def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:

@@ -2,11 +2,12 @@
 
 Each batch is a transaction of its own, in one snapshot, and only one process folds at a time. So
 whatever is killed half-way has lost nothing and doubled nothing.
+
+Rows of an assistant that is not there, or has no organization, stay in the log until it has one.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Table,
+    and_,
     delete,
     exists,
     func,
@@ -29,12 +31,11 @@ from sqlalchemy import (
 
 from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import Database, connect, snapshot_transaction
-from call_analytics.db.errors import DatabaseError, DatabaseUnavailable, OperatorError
+from call_analytics.db.errors import DatabaseError, OperatorError
 from call_analytics.db.figures.measures import MEASURES, total_of
 from call_analytics.db.models import Assistant
 from call_analytics.db.rollups.grains import GRAINS, QUARTER_HOUR, Grain
 from call_analytics.db.rollups.layout import (
-    FOLDED,
     assistant_moves,
     assistant_sums,
     organization_sums,
@@ -54,7 +55,7 @@ SUMS = (assistant_sums, organization_sums)
 async def fold_rollups(database: Database) -> int:
     """Move what is in the log into the sums, in bounded batches; returns how many rows that was.
 
-    Does nothing while another process is at it, and where there are no rollups.
+    While another process folds a batch, this one waits. Does nothing where there are no rollups.
 
     Raises:
         OperatorError: where the role may not write them.
@@ -69,13 +70,8 @@ async def fold_rollups(database: Database) -> int:
         newest = await connection.scalar(select(func.max(rollup_log.c.id)))
     folded = 0
     while True:
-        try:
-            async with snapshot_transaction(database) as connection:
-                rows = await connection.run_sync(fold_batch, newest or 0)
-        except DatabaseUnavailable as error:
-            if "could not serialize" in str(error):  # another process has folded these rows
-                return folded
-            raise
+        async with snapshot_transaction(database) as connection:
+            rows = await connection.run_sync(fold_batch, newest or 0)
         folded += rows
         if rows < FOLD_ROWS:
             return folded
@@ -98,51 +94,66 @@ async def fold_regularly(database: Database, *, seconds: float) -> None:
 def fold_batch(connection: Connection, newest: int) -> int:
     """Fold the first rows of the log, up to the id ``newest``, in the current transaction.
 
-    Returns how many rows that was; 0 where another process is folding.
+    Returns how many rows that was.
     """
-    if not _lock(connection):
-        return 0
+    _lock(connection)
     _settle_moves(connection)
-    first = select(rollup_log.c.id).where(rollup_log.c.id <= newest)
-    ids = first.order_by(rollup_log.c.id).limit(FOLD_ROWS).subquery()
+    columns = rollup_log.c
+    may_be_folded = exists().where(_is_of_assistant(columns.assistant_id))
+    first = select(columns.id).where(columns.id <= newest, may_be_folded)
+    ids = first.order_by(columns.id).limit(FOLD_ROWS).subquery()
     last = connection.scalar(select(func.max(ids.c.id)))
     if last is None:
+        _sum_up_unknown(connection)
         return 0
-    in_batch = rollup_log.c.id <= literal_column(str(last))
+    in_batch = columns.id <= literal_column(str(last))
     for table in SUMS:
         for grain in GRAINS:
             _add(connection, table, _of_log(table, grain, in_batch))
-    if connection.scalar(select(exists().where(in_batch, rollup_log.c.calls < 0))):
+    if connection.scalar(select(exists().where(in_batch, columns.calls < 0))):
         for table in SUMS:
             for grain in GRAINS:
                 _delete_zeros(connection, table, _of_log(table, grain, in_batch))
-    return _take_from_log(connection, in_batch)
+    rows = connection.execute(delete(rollup_log).where(in_batch, may_be_folded)).rowcount
+    if rows < FOLD_ROWS:
+        _sum_up_unknown(connection)
+    return rows
 
 
-def _lock(connection: Connection) -> bool:
-    """Let no other process fold until the transaction ends; False where one is folding."""
-    triggers = TRIGGERS[connection.dialect.name]
-    if triggers.folding_lock is None:
-        return True
-    # The tables come first. To lock them takes no snapshot, so none is older than a TRUNCATE.
-    names = ", ".join(table.name for table in FOLDED)
-    connection.execute(text(f"LOCK TABLE {names} IN ROW EXCLUSIVE MODE"))
-    return bool(connection.scalar(text(triggers.folding_lock)))
-
-
-def _take_from_log(connection: Connection, in_batch: ColumnElement[bool]) -> int:
-    """Delete a batch; what is of no organization goes to the end of the log, summed up."""
+def _sum_up_unknown(connection: Connection) -> None:
+    """Sum up what stays in the log of each assistant that lost calls; often it comes to nothing."""
     columns = rollup_log.c
-    has_organization = exists().where(Assistant.id == columns.assistant_id)
+    has_none = ~exists().where(_is_of_assistant(columns.assistant_id))
+    have_lost = select(columns.assistant_id).where(columns.calls < 0, has_none)
+    if not connection.scalar(select(have_lost.exists())):
+        return
+    newest = connection.scalar(select(func.max(columns.id)))
+    before = and_(columns.assistant_id.in_(have_lost), columns.id <= literal_column(str(newest)))
     sums = [total_of(columns[measure.name]).label(measure.name) for measure in MEASURES]
     left = (
         select(columns.assistant_id, columns.bucket, *sums)
-        .where(in_batch, ~has_organization)
+        .where(before)
         .group_by(columns.assistant_id, columns.bucket)
-        .having(_any_is_not_zero(sums))
+        .having(or_(*(total != literal_column("0") for total in sums)))
     )
     connection.execute(insert(rollup_log).from_select(left.selected_columns.keys(), left))
-    return connection.execute(delete(rollup_log).where(in_batch)).rowcount
+    connection.execute(delete(rollup_log).where(before))
+
+
+def _lock(connection: Connection) -> None:
+    """Wait until no other process folds, and let none fold until the transaction ends.
+
+    It must be the first statement of the transaction. A lock takes no snapshot, so the snapshot is
+    newer than all that was folded before, and newer than every TRUNCATE.
+    """
+    for statement in TRIGGERS[connection.dialect.name].folding_locks:
+        connection.execute(text(statement))
+
+
+def _is_of_assistant(assistant_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether an assistant has this id, and an organization."""
+    # A platform may let it be null.
+    return and_(Assistant.id == assistant_id, Assistant.organization_id.is_not(None))
 
 
 def _of_log(table: Table, grain: Grain, condition: ColumnElement[bool]) -> Select[Any]:
@@ -156,7 +167,7 @@ def _of_log(table: Table, grain: Grain, condition: ColumnElement[bool]) -> Selec
             columns.assistant_id.label("assistant_id"),
             *(columns[measure.name] for measure in MEASURES),
         )
-        .join(Assistant, Assistant.id == columns.assistant_id)
+        .join(Assistant, _is_of_assistant(columns.assistant_id))
         .where(condition)
         .subquery()
     )
@@ -169,21 +180,13 @@ def _number(grain: Grain) -> ColumnElement[int]:
     return literal_column(str(grain.number), SmallInteger)
 
 
-def _any_is_not_zero(sums: Iterable[ColumnElement[int]]) -> ColumnElement[bool]:
-    return or_(*(total != literal_column("0") for total in sums))
-
-
 def correct_sums(
     connection: Connection, table: Table, excess: Select[Any], parameters: dict[str, int]
 ) -> None:
-    """Add to a table of sums what a statement says it lacks, in the current transaction.
-
-    Raises:
-        OperatorError: where another process is folding.
-    """
-    if not _lock(connection):
-        raise OperatorError("another process is folding the rollups; try again")
+    """Add to a table of sums what a statement says it lacks, in the current transaction."""
+    _lock(connection)
     _add(connection, table, excess, parameters)
+    connection.execute(delete(table).where(*_are_zero(table)))
 
 
 def _add(
@@ -215,9 +218,13 @@ def _delete_zeros(connection: Connection, table: Table, rows: Select[Any]) -> No
     connection.execute(
         delete(table).where(
             tuple_(*(table.c[key] for key in keys)).in_(select(*(changed.c[key] for key in keys))),
-            *(table.c[measure.name] == literal_column("0") for measure in MEASURES),
+            *_are_zero(table),
         )
     )
+
+
+def _are_zero(table: Table) -> list[ColumnElement[bool]]:
+    return [table.c[measure.name] == literal_column("0") for measure in MEASURES]
 
 
 def _settle_moves(connection: Connection) -> None:
@@ -230,7 +237,7 @@ def _settle_moves(connection: Connection) -> None:
         assistant_moves.c.assistant_id == sums.assistant_id,
     )
     was = _of_organizations(sums.organization_id, sign="-").where(has_moved)
-    its_assistant = Assistant.id == sums.assistant_id
+    its_assistant = _is_of_assistant(sums.assistant_id)
     now = _of_organizations(Assistant.organization_id, sign="+").join(Assistant, its_assistant)
     _add(connection, organization_sums, was)
     _add(connection, organization_sums, now.where(has_moved))

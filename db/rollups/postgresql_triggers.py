@@ -77,7 +77,8 @@ AND NOT EXISTS (SELECT FROM call_rollups_failures)
 AND {_triggers_of("calls")}
 AND {_triggers_of("assistants")}
 AND NOT EXISTS (SELECT FROM pg_inherits
-                WHERE inhrelid = 'calls'::regclass OR inhparent = 'calls'::regclass)
+                WHERE inhrelid IN ('calls'::regclass, 'assistants'::regclass)
+                OR inhparent IN ('calls'::regclass, 'assistants'::regclass))
 """
 
 _DIAGNOSIS = f"""
@@ -123,7 +124,12 @@ class PostgreSQLTriggers:
         "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
         "set_config('idle_in_transaction_session_timeout', '0', true)"
     )
-    folding_lock: str | None = "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fold'))"
+    # An advisory lock would come after the snapshot of the statement that takes it. The second lock
+    # is not on the log, for VACUUM takes that lock too.
+    folding_locks: Sequence[str] = (
+        f"LOCK TABLE {', '.join(_FOLDED)} IN ROW EXCLUSIVE MODE",
+        "LOCK TABLE call_rollups_moves IN SHARE UPDATE EXCLUSIVE MODE",
+    )
     lacking_to_create: str | None = lacking_to_create(TABLES, _FUNCTIONS)
     lacking_to_read: str | None = lacking_to_read(TABLES)
     lacking_to_fold: str | None = lacking_to_fold(_FOLDED)

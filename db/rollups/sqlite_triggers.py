@@ -37,7 +37,7 @@ SELECT is_ready AND layout = {LAYOUT} AND {len(TRIGGERS)} = (
 
 _LEFT = """
     INSERT INTO call_rollups_moves (organization_id, assistant_id)
-    SELECT OLD.organization_id, OLD.id
+    SELECT OLD.organization_id, OLD.id WHERE OLD.organization_id IS NOT NULL
 """
 
 
@@ -53,7 +53,7 @@ class SQLiteTriggers:
     """
     lock_timeout: str | None = None
     fill_lock: str | None = None
-    folding_lock: str | None = None
+    folding_locks: Sequence[str] = ()
     lacking_to_create: str | None = None
     lacking_to_read: str | None = None
     lacking_to_fold: str | None = None
@@ -67,8 +67,8 @@ class SQLiteTriggers:
             "call_rollups_insert": added,
             "call_rollups_update": f"{removed} {added}",
             "call_rollups_delete": removed,
-            "assistant_rollups_update": f"{_LEFT} WHERE OLD.id IS NOT NEW.id "
-            "OR OLD.organization_id IS NOT NEW.organization_id;",
+            "assistant_rollups_update": f"{_LEFT} AND (OLD.id IS NOT NEW.id "
+            "OR OLD.organization_id IS NOT NEW.organization_id);",
             "assistant_rollups_delete": f"{_LEFT};",
         }
         return [

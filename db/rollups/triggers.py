@@ -48,9 +48,9 @@ class Triggers(Protocol):
     """The statement that takes the lock of the one process that may fill or repair, until the end
     of its transaction; its value is false where another process has the lock."""
 
-    folding_lock: str | None
-    """The same for the one process that may fold; None where a transaction that writes is alone
-    anyway."""
+    folding_locks: Sequence[str]
+    """The statements that wait for the lock of the one process that may fold, until the end of its
+    transaction, and take no snapshot; none where a transaction that writes is alone anyway."""
 
     lacking_to_create: str | None
     """The statement about what this role lacks to create the rollups: rows of a problem and its

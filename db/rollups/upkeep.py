@@ -96,7 +96,7 @@ async def _require_fit(connection: AsyncConnection) -> None:
     reason = await connection.run_sync(unwatchable)
     if reason is not None:
         raise OperatorError(
-            f"triggers would not see every write of the table calls: {reason}; leave rollups off, "
+            f"triggers would not see every write of the table {reason}; leave rollups off, "
             "answers are right without them"
         )
 

@@ -380,8 +380,16 @@ def test_ids_that_graphql_cannot_tell_are_named(check: Check, owner: Callable[[s
         (
             "CREATE TABLE calls_2027 () INHERITS (calls)",
             (
-                "the rollups' triggers do not see every write of the table calls, "
-                "so the rollups are not read: other tables inherit from it"
+                "the rollups' triggers do not see every write of the table calls: "
+                "other tables inherit from it; they are not read"
+            ),
+            "call-analytics rollups disable",
+        ),
+        (
+            "CREATE TABLE assistants_2027 () INHERITS (assistants)",
+            (
+                "the rollups' triggers do not see every write of the table assistants: "
+                "other tables inherit from it; they are not read"
             ),
             "call-analytics rollups disable",
         ),

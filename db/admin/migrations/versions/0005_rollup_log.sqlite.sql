@@ -121,12 +121,12 @@ CREATE TRIGGER call_rollups_delete AFTER DELETE ON calls BEGIN
 --
 CREATE TRIGGER assistant_rollups_update AFTER UPDATE OF id, organization_id ON assistants BEGIN
     INSERT INTO call_rollups_moves (organization_id, assistant_id)
-    SELECT OLD.organization_id, OLD.id
- WHERE OLD.id IS NOT NEW.id OR OLD.organization_id IS NOT NEW.organization_id; END;
+    SELECT OLD.organization_id, OLD.id WHERE OLD.organization_id IS NOT NULL
+ AND (OLD.id IS NOT NEW.id OR OLD.organization_id IS NOT NEW.organization_id); END;
 --
 CREATE TRIGGER assistant_rollups_delete AFTER DELETE ON assistants BEGIN
     INSERT INTO call_rollups_moves (organization_id, assistant_id)
-    SELECT OLD.organization_id, OLD.id
+    SELECT OLD.organization_id, OLD.id WHERE OLD.organization_id IS NOT NULL
 ; END;
 --
 INSERT INTO call_rollups_assistants (organization_id, grain, bucket, assistant_id, calls, completed,
