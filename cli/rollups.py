@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn
 
 from call_analytics.cli.terminal import echo_finding, progress_bar
 from call_analytics.cli.with_database import with_database
+from call_analytics.db.admin.obstacles import Finding
 from call_analytics.db.engine import Database
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.figures.measures import MEASURES
@@ -24,7 +25,7 @@ rollup_commands = typer.Typer(help="Rollups, which keep answers fast.", no_args_
 def enable() -> None:
     """Create and fill rollups, while the database may go on being written."""
 
-    async def run(database: Database) -> None:
+    async def run(database: Database) -> list[Finding]:
         with progress_bar(BarColumn(), MofNCompleteColumn()) as bar:
             task = bar.add_task("fill")
 
@@ -33,10 +34,12 @@ def enable() -> None:
                 if bar.disable and done % 100 == 0:
                     typer.echo(f"{done:,} of {total:,} assistants")
 
-            await enable_rollups(database, advance)
+            return await enable_rollups(database, advance)
 
-    with_database(load_settings(), run)
+    findings = with_database(load_settings(), run)
     typer.echo("Rollups are on.")
+    for finding in findings:
+        echo_finding(finding)
 
 
 @rollup_commands.command("disable")

@@ -14,7 +14,7 @@ import typer
 from call_analytics.cli.listening import listening_sockets
 from call_analytics.cli.settings_in_force import settings_in_force
 from call_analytics.cli.with_database import database_url, with_database
-from call_analytics.db.admin.migrate import prepare_to_serve
+from call_analytics.db.admin.migrate import DatabaseState, prepare_to_serve
 from call_analytics.db.errors import DatabaseUnavailable
 from call_analytics.settings import Settings, load_settings
 from call_analytics.telemetry.logs import configure_logging
@@ -46,6 +46,8 @@ def serve(
         logging.warning("%s; serving until it does: requests get a 503", error)
     else:
         logging.info("the database is %s", state.value)
+        if state is DatabaseState.OUTDATED:
+            logging.warning("answers are slow until it is upgraded: call-analytics db upgrade")
     run_server(settings, sockets)
 
 

@@ -1,8 +1,8 @@
 """The dialect seam: where statements and engines differ between SQLite and PostgreSQL.
 
 Statements elsewhere are written once. Where the two databases need different SQL, a statement uses
-an element of ``functions.py``, which is compiled for each dialect; where they need different
-actions, ``backend_of`` returns the database's ``Backend``. Triggers are in ``rollups/``, catalogs in
+an element of ``functions.py``, which is compiled for each; where they need different actions,
+``backend_of`` returns the database's ``Backend``. Triggers are in ``rollups/``, catalogs in
 ``catalogs.py``, tiles as parameters in ``figures/tile_tables.py``.
 """
 
@@ -175,8 +175,13 @@ class PostgreSQLBackend:
             settings["statement_timeout"] = str(round(statement_timeout * 1000))
         if read_only:
             settings["default_transaction_read_only"] = "on"
-            # Every statement has its index; a planner with poor statistics must not scan instead.
-            settings["enable_seqscan"] = "off"
+            # Starting workers takes longer than nearly every answer, and others need them, too.
+            settings["max_parallel_workers_per_gather"] = "0"
+            # Every statement has its index, and few rows that lead to it; a planner with poor
+            # statistics must not scan instead.
+            settings |= dict.fromkeys(
+                ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"
+            )
         prepare_sessions(engine, settings, read_only=read_only)
 
     def is_schema_change(self, error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, event, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.keys import generate_key, hash_key
+from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import create_engine, parse_database_url, transaction
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.models import Assistant, Base, Call, Organization, User, UserApiKey
@@ -159,6 +160,34 @@ def call_row(number: int, **columns: Any) -> oracle.Row:
         "ended_at": None,
         "call_meta": None,
     } | columns
+
+
+def add_many_calls(platform: Platform, assistants: Sequence[int], count: int) -> None:
+    """Calls of every kind in the last ninety days, in one bulk load."""
+    statuses = ("completed", "failed", "ongoing", "busy", "completed")
+    rows = [
+        call_row(
+            platform.next_id(),
+            assistant_id=assistants[number % len(assistants)],
+            status=statuses[number % 5],
+            duration=(None, 0, 30, 61)[number % 4],
+            started_at=NOW.replace(tzinfo=None) - timedelta(seconds=number * 7919 % 7_700_000),
+        )
+        for number in range(count)
+    ]
+    platform.calls += rows
+    names = Call.__table__.columns.keys()
+
+    async def load() -> None:
+        async with transaction(platform.writer) as connection:
+            await connection.execute(select(Call.id).limit(0))
+            await backend_of(connection.dialect).bulk_insert(
+                connection,
+                Base.metadata.tables["calls"],
+                [tuple(map(row.get, names)) for row in rows],
+            )
+
+    platform.run(load())
 
 
 @contextmanager

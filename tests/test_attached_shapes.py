@@ -122,6 +122,10 @@ class Shaped:
         """Turn rollups on."""
         self.memory.run(enable_rollups(self.memory.writer, lambda *_: None))
 
+    def fold(self) -> None:
+        """Fold the rollups."""
+        self.memory.run(fold_rollups(self.memory.writer))
+
     def differences(self) -> list[Any]:
         """Where rollups are not the sums of their calls."""
         found: list[Any] = []
@@ -177,8 +181,8 @@ def test_calls_of_nobody_count_for_nobody(shaped: Callable[[str], Shaped], reade
     for call in platform.memory.calls:
         if call["assistant_id"] == gone:
             call["assistant_id"] = None
-    platform.assert_right(reader_url, from_rollups=False)
-    platform.memory.run(fold_rollups(platform.memory.writer))
+    platform.assert_right(reader_url, from_rollups=False)  # until its sums have gone
+    platform.fold()
     platform.assert_right(reader_url, from_rollups=True)
     platform.execute("DELETE FROM calls WHERE assistant_id IS NULL")
     platform.assert_right(reader_url, from_rollups=True)

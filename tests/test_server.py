@@ -20,18 +20,16 @@ from tests.command import WAIT_SECONDS, started, wait_until
 from tests.platform import Platform
 
 
-def test_the_server_compacts_rollups(
-    postgres_url: str, service: Any, runner: asyncio.Runner
-) -> None:
+def test_the_server_folds_rollups(postgres_url: str, service: Any, runner: asyncio.Runner) -> None:
     platform = Platform(postgres_url, runner)
     assistant = platform.add_assistant(platform.add_organization())
     platform.add_calls([{"assistant_id": assistant} for _ in range(5)])
-    assert platform.run(rollup_status(platform.writer)).waiting == 10
+    assert platform.run(rollup_status(platform.writer)).waiting == 5
 
     service(database_url=postgres_url, compaction_seconds=0.05)
     wait_until(lambda: not platform.run(rollup_status(platform.writer)).waiting)
 
-    assert platform.run(rollup_status(platform.writer))[1:] == (2, 0, None)
+    assert platform.run(rollup_status(platform.writer))[1:] == (8, 0, None)
     platform.close()
 
 

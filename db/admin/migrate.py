@@ -71,7 +71,10 @@ async def require_tables(connection: AsyncConnection) -> None:
 
 
 async def prepare_to_serve(database: Database) -> DatabaseState:
-    """Make sure that a database can be served; an embedded one is created where it is missing.
+    """Make sure that a database can be served; an embedded one is brought to the newest revision.
+
+    Another of ours that is of an older release is served, too: its calls are read, and its rollups
+    once it has been upgraded.
 
     Raises:
         OperatorError: where it cannot be served; the message says what to do.
@@ -86,7 +89,7 @@ async def prepare_to_serve(database: Database) -> DatabaseState:
         raise OperatorError(refusal.line)
     async with connect(database) as connection:
         state = await database_state(connection)
-        if state in (DatabaseState.EMPTY, DatabaseState.OUTDATED, DatabaseState.NEWER):
+        if state in (DatabaseState.EMPTY, DatabaseState.NEWER):
             raise OperatorError(
                 f"the database is {state.value}; see: call-analytics db check, "
                 "and for a database of its own: call-analytics db upgrade"

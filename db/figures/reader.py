@@ -97,9 +97,10 @@ class FigureReader:
         try:
             return await self._read(query)
         except DatabaseChanged:
+            # Even where rollups are ready, they may not be for this organization.
             self._use_rollups = False
             self.look_again()
-            return await self._read(query)
+            return await read_figures(query, database=self._database, use_rollups=False)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
@@ -115,6 +116,6 @@ class FigureReader:
             return
         try:
             self._use_rollups = await rollup_state(self._database) is RollupState.READY
-        except DatabaseChanged:  # they are there, but not for this role
+        except DatabaseChanged:  # they have changed while they were looked at
             self._use_rollups = False
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS

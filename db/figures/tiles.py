@@ -5,8 +5,11 @@ days where whole days are in one bucket, hours at both ends of these, and so on.
 at the ends of a window, or of a bucket, is read from the calls.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from call_analytics.db.figures.query import Span, Steps, Window
@@ -51,18 +54,42 @@ def _tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Iter
     if steps is None:
         yield from _in_bucket(window.start, window.start, window.end, grains)
         return
-    rest = window.start
-    for span in steps.spans:
-        start = max(span.start, window.start)
-        end = span.end if window.end is None else min(span.end, window.end)
-        if start < end:
-            grain = _grain_of(span)
-            if grain is None:
-                yield from _in_bucket(span.bucket, start, end, grains)
-            else:
-                yield from _by_grain(grain, start, end, grains)
-        rest = max(rest, end)
+    first, last = _whole_spans(window, steps.spans)
+    for span in steps.spans[:first]:
+        yield from _in_span(span, window, grains)
+    yield from _in_whole_spans(steps.spans[first:last], tuple(grains))
+    for span in steps.spans[last:]:
+        yield from _in_span(span, window, grains)
+    rest = max([window.start, *(span.end for span in steps.spans[-1:])])
     yield from _by_grain(steps.rest, rest, window.end, grains)
+
+
+def _whole_spans(window: Window, spans: Sequence[Span]) -> tuple[int, int]:
+    """The range of those spans that are wholly in the window."""
+    first = bisect_left(spans, window.start, key=attrgetter("start"))
+    last = len(spans)
+    if window.end is not None:
+        last = bisect_right(spans, window.end, key=attrgetter("end"))
+    return first, max(first, last)
+
+
+@lru_cache(maxsize=64)
+def _in_whole_spans(spans: tuple[Span, ...], grains: tuple[Grain, ...]) -> tuple[_Found, ...]:
+    """The tiles of spans that no window cuts: the same from request to request."""
+    everything = Window(datetime.min)  # noqa: DTZ901 - stored timestamps have no zone
+    return tuple(_merged(tile for span in spans for tile in _in_span(span, everything, grains)))
+
+
+def _in_span(span: Span, window: Window, grains: Sequence[Grain]) -> Iterator[_Found]:
+    """The tiles of that part of a span that is in the window."""
+    start = max(span.start, window.start)
+    end = span.end if window.end is None else min(span.end, window.end)
+    if start < end:
+        grain = _grain_of(span)
+        if grain is None:
+            yield from _in_bucket(span.bucket, start, end, grains)
+        else:
+            yield from _by_grain(grain, start, end, grains)
 
 
 def _grain_of(span: Span) -> Grain | None:

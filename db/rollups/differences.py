@@ -87,15 +87,15 @@ def of_assistant() -> Select[Any]:
         .group_by(Call.assistant_id, bucket)
     )
     sums, log, moves = assistant_sums.c, rollup_log.c, assistant_moves.c
-    # All that may have its sums.
+    # All that may have its sums; those that others have are strays.
     organizations = union(
         select(Assistant.organization_id).where(Assistant.id == _ASSISTANT),
         select(moves.organization_id).where(moves.assistant_id == _ASSISTANT),
     )
     folded = select(sums.assistant_id, sums.bucket, *_negated(sums)).where(
-        sums.organization_id.in_(organizations),
-        sums.grain == _number(QUARTER_HOUR),
         sums.assistant_id == _ASSISTANT,
+        sums.grain == _number(QUARTER_HOUR),
+        sums.organization_id.in_(organizations),
     )
     waiting = select(log.assistant_id, log.bucket, *_negated(log)).where(
         log.assistant_id == _ASSISTANT

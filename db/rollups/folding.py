@@ -41,7 +41,7 @@ from call_analytics.db.rollups.layout import (
     organization_sums,
     rollup_log,
 )
-from call_analytics.db.rollups.state import UNUSABLE, rollup_state
+from call_analytics.db.rollups.state import UNUSABLE, rollup_condition
 from call_analytics.db.rollups.triggers import TRIGGERS
 
 logger = logging.getLogger("call_analytics")
@@ -50,8 +50,6 @@ FOLD_ROWS = 5_000
 """Rows of the log in one transaction, so that none is long."""
 
 SUMS = (assistant_sums, organization_sums)
-FOLDED = (rollup_log, *SUMS, assistant_moves)
-"""The tables that folding writes."""
 
 
 async def fold_rollups(database: Database) -> int:
@@ -62,9 +60,12 @@ async def fold_rollups(database: Database) -> int:
     Raises:
         OperatorError: where the role may not write them.
     """
-    if await rollup_state(database) in UNUSABLE:
+    condition = await rollup_condition(database)
+    # A refusal by the database itself would fill the log of its server.
+    if condition.lacking is not None:
+        raise OperatorError(condition.lacking.line)
+    if condition.state in UNUSABLE:
         return 0
-    await _require_permission(database)
     async with connect(database) as connection:
         newest = await connection.scalar(select(func.max(rollup_log.c.id)))
     folded = 0
@@ -88,20 +89,6 @@ async def fold_regularly(database: Database, *, seconds: float) -> None:
             if str(error) != logged:  # once, for it may last
                 logged = str(error)
                 logger.warning("rollups are not folded: %s", error)
-
-
-async def _require_permission(database: Database) -> None:
-    """A refusal by the database itself would fill the log of its server."""
-    permission = TRIGGERS[database.dialect.name].folding_permission
-    if permission is None:
-        return
-    async with connect(database) as connection:
-        if not await connection.scalar(text(permission)):
-            tables = ", ".join(table.name for table in FOLDED)
-            raise OperatorError(
-                f"this role may not fold; GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} to it, "
-                "or let another run: call-analytics rollups compact"
-            )
 
 
 def fold_batch(connection: Connection, newest: int) -> int:

@@ -96,3 +96,11 @@ rollups_state = Table(
     Column("layout", Integer, nullable=False),
 )
 """One row: whether the rollups hold all calls and may be read, and their layout."""
+
+FOLDED = (rollup_log, assistant_sums, organization_sums, assistant_moves)
+"""The tables that folding writes, in the order in which they are locked."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    table.name: tuple(table.columns.keys()) for table in (*FOLDED, rollups_state)
+}
+"""The columns of each table. A database may need more tables, and more columns of the state."""

@@ -1,36 +1,5 @@
 """The texts of what the rollups' triggers run on PostgreSQL, with places for names and bodies."""
 
-# Owners may have given others more than that on whatever they make, by default privileges.
-PRIVILEGES = """
-DO $$ DECLARE
-    home CONSTANT regnamespace := {schema_text};
-    tables CONSTANT name[] := ARRAY[{tables}];
-    held record;
-BEGIN
-    FOR held IN
-        SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
-        FROM pg_class, aclexplode(relacl) AS acl
-        WHERE relnamespace = home AND relname = ANY (tables) AND acl.grantee <> relowner
-        UNION
-        SELECT 'FUNCTION ' || pg_proc.oid::regprocedure, acl.grantee
-        FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl
-        WHERE pronamespace = home AND proname IN ({functions}) AND acl.grantee <> proowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', held.thing,
-                       CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END);
-    END LOOP;
-    FOR held IN  -- who may read the calls may read their sums
-        SELECT DISTINCT summed.oid::regclass AS thing, acl.grantee
-        FROM pg_class AS read, aclexplode(read.relacl) AS acl, pg_class AS summed
-        WHERE read.relnamespace = home AND read.relname = 'calls' AND acl.privilege_type = 'SELECT'
-        AND summed.relnamespace = home AND summed.relname = ANY (tables)
-    LOOP
-        EXECUTE format('GRANT SELECT ON %s TO %s', held.thing,
-                       CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END);
-    END LOOP;
-END $$
-"""
-
 # The table is recognised by what every snapshot shows: by its id, for its name may change, and by
 # its name, for a restored copy has another id. OTHERS is not a cancelled query, which ends as it
 # should. One note is enough: it goes when the triggers do, and so after all transactions that have

@@ -9,7 +9,7 @@ on: rollups with such a note are not read. A note is a row of its own, so that n
 another to make one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Dialect, literal_column
@@ -18,17 +18,21 @@ from call_analytics.db.catalogs import Relation
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
 from call_analytics.db.functions import is_instant
 from call_analytics.db.rollups.grains import QUARTER_HOUR
-from call_analytics.db.rollups.layout import LAYOUT, SUMS, WATCHED
-from call_analytics.db.rollups.postgresql_functions import FUNCTION, PRIVILEGES
-
-TABLES = (
-    "call_rollups_log",
-    "call_rollups_assistants",
-    "call_rollups_organizations",
-    "call_rollups_moves",
-    "call_rollups_state",
-    "call_rollups_failures",
+from call_analytics.db.rollups.layout import COLUMNS, FOLDED, LAYOUT, SUMS, WATCHED
+from call_analytics.db.rollups.postgresql_functions import FUNCTION
+from call_analytics.db.rollups.postgresql_privileges import (
+    PRIVILEGES,
+    lacking_to_create,
+    lacking_to_fold,
+    lacking_to_read,
+    readers_that_cannot_fold,
 )
+
+TABLES = {
+    **COLUMNS,
+    "call_rollups_state": (*COLUMNS["call_rollups_state"], "calls", "assistants"),
+    "call_rollups_failures": ("reason",),
+}
 EVENTS = {
     "calls": ("insert", "update", "delete", "truncate"),
     "assistants": ("update", "delete", "truncate"),
@@ -50,6 +54,7 @@ class Watched(NamedTuple):
 
 WATCHED_EVENTS = [Watched(table, event) for table, events in EVENTS.items() for event in events]
 _FUNCTIONS = [event.name for event in WATCHED_EVENTS]
+_FOLDED = [table.name for table in FOLDED]
 OLD_TABLES = ("call_rollups",)
 """Tables of earlier layouts."""
 
@@ -111,7 +116,7 @@ _TRANSITION_TABLES = {
 class PostgreSQLTriggers:
     """There are many writers at a time, so each appends its own rows and waits for no other."""
 
-    tables: Sequence[str] = TABLES
+    tables: Mapping[str, Sequence[str]] = TABLES
     readiness = _READINESS
     diagnosis = _DIAGNOSIS
     lock_timeout: str | None = "SET LOCAL lock_timeout = '250ms'"
@@ -122,14 +127,13 @@ class PostgreSQLTriggers:
     # An advisory lock would come after the snapshot of the statement that takes it. The second lock
     # is not on the log, for VACUUM takes that lock too.
     folding_locks: Sequence[str] = (
-        f"LOCK TABLE {', '.join(TABLES[:4])} IN ROW EXCLUSIVE MODE",
+        f"LOCK TABLE {', '.join(_FOLDED)} IN ROW EXCLUSIVE MODE",
         "LOCK TABLE call_rollups_moves IN SHARE UPDATE EXCLUSIVE MODE",
     )
-    folding_permission: str | None = f"""
-        SELECT bool_and(has_table_privilege(name, privilege))
-        FROM unnest(ARRAY{list(TABLES[:4])}) AS tables (name)
-        CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed (privilege)
-    """
+    lacking_to_create: str | None = lacking_to_create(TABLES, _FUNCTIONS)
+    lacking_to_read: str | None = lacking_to_read(TABLES)
+    lacking_to_fold: str | None = lacking_to_fold(_FOLDED)
+    readers_that_cannot_fold: str | None = readers_that_cannot_fold(_FOLDED)
 
     def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
         calls, assistants = watched["calls"], watched["assistants"]
@@ -172,6 +176,10 @@ class PostgreSQLTriggers:
             )
             """,
             f"""
+            CREATE INDEX ix_call_rollups_assistants_assistant
+            ON {schema}.call_rollups_assistants (assistant_id, grain, bucket)
+            """,
+            f"""
             CREATE TABLE {schema}.call_rollups_organizations (
                 organization_id bigint NOT NULL,
                 grain smallint NOT NULL,
@@ -200,8 +208,6 @@ class PostgreSQLTriggers:
                     {_literal(_path(assistants))}::regclass)
             """,
             f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
-            # Taken at once with the right strength; the triggers below need it.
-            f"LOCK TABLE {_path(calls)}, {_path(assistants)} IN SHARE ROW EXCLUSIVE MODE",
             *(
                 statement
                 for event in WATCHED_EVENTS
@@ -220,7 +226,7 @@ class PostgreSQLTriggers:
         ]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(_literal, names))
 
 

@@ -12,15 +12,8 @@ from call_analytics.db.catalogs import Relation
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
 from call_analytics.db.functions import is_instant
 from call_analytics.db.rollups.grains import QUARTER_HOUR
-from call_analytics.db.rollups.layout import LAYOUT, SUMS, WATCHED
+from call_analytics.db.rollups.layout import COLUMNS, LAYOUT, SUMS, WATCHED
 
-TABLES = (
-    "call_rollups_log",
-    "call_rollups_assistants",
-    "call_rollups_organizations",
-    "call_rollups_moves",
-    "call_rollups_state",
-)
 OLD_TABLES = ("call_rollups",)
 """Tables of earlier layouts."""
 
@@ -51,7 +44,7 @@ _LEFT = """
 class SQLiteTriggers:
     """There is one writer at a time."""
 
-    tables: Sequence[str] = TABLES
+    tables: Mapping[str, Sequence[str]] = COLUMNS
     readiness = _READINESS
     diagnosis = f"""
     SELECT CASE WHEN layout <> {LAYOUT} THEN 'OUTDATED' WHEN ({_READINESS}) THEN 'READY'
@@ -61,7 +54,10 @@ class SQLiteTriggers:
     lock_timeout: str | None = None
     fill_lock: str | None = None
     folding_locks: Sequence[str] = ()
-    folding_permission: str | None = None
+    lacking_to_create: str | None = None
+    lacking_to_read: str | None = None
+    lacking_to_fold: str | None = None
+    readers_that_cannot_fold: str | None = None
 
     def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
         del watched  # there are no others of these names
@@ -95,6 +91,10 @@ class SQLiteTriggers:
                 PRIMARY KEY (organization_id, grain, bucket, assistant_id)
             ) WITHOUT ROWID
             """,
+            """
+            CREATE INDEX ix_call_rollups_assistants_assistant
+            ON call_rollups_assistants (assistant_id, grain, bucket)
+            """,
             f"""
             CREATE TABLE call_rollups_organizations (
                 organization_id INTEGER NOT NULL,
@@ -121,7 +121,7 @@ class SQLiteTriggers:
     def removal(self) -> list[str]:
         return [
             *(f"DROP TRIGGER IF EXISTS {name}" for name in TRIGGERS),
-            *(f"DROP TABLE IF EXISTS {table}" for table in (*TABLES, *OLD_TABLES)),
+            *(f"DROP TABLE IF EXISTS {table}" for table in (*COLUMNS, *OLD_TABLES)),
         ]
 
 

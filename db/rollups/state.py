@@ -1,6 +1,6 @@
 """What state the rollups of a database are in, and what an operator should do about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -21,12 +21,13 @@ class RollupState(Enum):
     FILLING = "on, but not filled yet"
     FAILED = "on, but not right any more"
     DETACHED = "on, but not kept up"
-    OUTDATED = "those of an older release"
+    OUTDATED = "those of another release, or changed"
+    UNREADABLE = "on, but not for this role"
     READY = "on"
 
 
-UNUSABLE = (RollupState.OFF, RollupState.OUTDATED)
-"""States in which not all tables of the rollups are there, as this release makes them."""
+UNUSABLE = (RollupState.OFF, RollupState.OUTDATED, RollupState.UNREADABLE)
+"""States in which this role cannot read all tables of the rollups, as this release makes them."""
 
 BROKEN = (RollupState.OUTDATED, RollupState.FAILED, RollupState.DETACHED)
 """States in which they must be made anew."""
@@ -36,8 +37,7 @@ PROBLEMS = {
     RollupState.FAILED: "a write of calls could not be added to the rollups, so they are not read",
     RollupState.DETACHED: "the rollups' triggers do not see every write of the table calls, "
     "so the rollups are not read",
-    RollupState.OUTDATED: "not all tables of the rollups are there: an older release made them, "
-    "whose sums any role can change, or one was dropped; they are not read",
+    RollupState.OUTDATED: "the rollups are not as this release makes them, so they are not read",
 }
 """What is wrong in each state in which rollups are there and not read."""
 
@@ -47,13 +47,15 @@ class RollupCondition(NamedTuple):
 
     state: RollupState
     reason: str | None = None
+    lacking: Finding | None = None
+    """The privilege that this role lacks, to read them or to fold them."""
 
     @property
     def finding(self) -> Finding | None:
         """What is wrong, and how the owner of the calls mends it; None where nothing is."""
         problem = PROBLEMS.get(self.state)
         if problem is None:
-            return None
+            return self.lacking
         reason = f" ({self.reason})" if self.reason else ""
         return Finding(f"{problem}{reason}", ENABLE)
 
@@ -74,18 +76,26 @@ async def rollup_condition(database: Database) -> RollupCondition:
     """Whether there are rollups that this connection may read, and if not, why."""
     triggers = TRIGGERS[database.dialect.name]
     async with connect(database) as connection:
-        present = await connection.run_sync(_present, triggers.tables)
-        if not present:
+        there = await connection.run_sync(_columns, triggers.tables)
+        if not there:
             return RollupCondition(RollupState.OFF)
-        if present < set(triggers.tables):
-            return RollupCondition(RollupState.OUTDATED)
-        columns = await connection.run_sync(_columns_of_state)
-        if "layout" not in columns:
-            return RollupCondition(RollupState.OUTDATED)
+        change = _change(triggers.tables, there)
+        if change is not None:
+            return RollupCondition(RollupState.OUTDATED, change)
+        lacking = await connection.run_sync(found_by, triggers.lacking_to_read)
+        if lacking:
+            return RollupCondition(RollupState.UNREADABLE, lacking=lacking[0])
         row = (await connection.execute(text(triggers.diagnosis))).first()
-    if row is None:
-        return RollupCondition(RollupState.DETACHED)
-    return RollupCondition(RollupState[row[0]], row[1])
+        lacking = await connection.run_sync(found_by, triggers.lacking_to_fold)
+    state, reason = row or (RollupState.DETACHED.name, None)
+    return RollupCondition(RollupState[state], reason, lacking[0] if lacking else None)
+
+
+def found_by(connection: Connection, statement: str | None) -> list[Finding]:
+    """The rows of a statement about what is lacking; none where there is no statement."""
+    if statement is None:
+        return []
+    return [Finding(*row) for row in connection.execute(text(statement))]
 
 
 async def rollup_state(database: Database) -> RollupState:
@@ -113,10 +123,20 @@ async def rollup_backlog(database: Database) -> int:
         return await connection.scalar(select(func.count()).select_from(rollup_log)) or 0
 
 
-def _present(connection: Connection, tables: Sequence[str]) -> set[str]:
-    inspector = inspect(connection)
-    return {table for table in tables if inspector.has_table(table)}
+def _columns(connection: Connection, tables: Iterable[str]) -> dict[str, set[str]]:
+    """The columns of those tables that are there."""
+    found = inspect(connection).get_multi_columns(filter_names=list(tables))
+    return {name: {column["name"] for column in columns} for (_, name), columns in found.items()}
 
 
-def _columns_of_state(connection: Connection) -> set[str]:
-    return {column["name"] for column in inspect(connection).get_columns("call_rollups_state")}
+def _change(tables: Mapping[str, Sequence[str]], there: Mapping[str, set[str]]) -> str | None:
+    """The first way in which the tables that are there are not as they must be."""
+    for table, columns in tables.items():
+        if table not in there:
+            return f"there is no table {table}"
+        for column in columns:
+            if column not in there[table]:
+                return f"table {table} has no column {column}"
+        for column in sorted(there[table].difference(columns)):
+            return f"table {table} has the column {column}"
+    return None

@@ -20,8 +20,8 @@ from call_analytics.db.rollups.sqlite_triggers import SQLiteTriggers
 class Triggers(Protocol):
     """One database's rollup tables and triggers."""
 
-    tables: Sequence[str]
-    """The tables of which each must be there."""
+    tables: Mapping[str, Sequence[str]]
+    """The tables, each with its columns."""
 
     readiness: str
     """The condition under which rollups may be read: they hold all calls. It is part of the
@@ -52,8 +52,18 @@ class Triggers(Protocol):
     """The statements that wait for the lock of the one process that may fold, until the end of its
     transaction, and take no snapshot; none where a transaction that writes is alone anyway."""
 
-    folding_permission: str | None
-    """The statement whose value is whether this role may fold; None where every role may."""
+    lacking_to_create: str | None
+    """The statement about what this role lacks to create the rollups: rows of a problem and its
+    remedy. None, here and below, where a database has no roles."""
+
+    lacking_to_read: str | None
+    """The same of reading the rollups."""
+
+    lacking_to_fold: str | None
+    """The same of folding, by a role that may read."""
+
+    readers_that_cannot_fold: str | None
+    """The same of all others who were given the right to read."""
 
 
 TRIGGERS: dict[str, Triggers] = {"sqlite": SQLiteTriggers(), "postgresql": PostgreSQLTriggers()}

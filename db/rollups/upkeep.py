@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, Table, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.migrate import DatabaseState, database_state
-from call_analytics.db.admin.obstacles import obstacles
+from call_analytics.db.admin.obstacles import Finding, barriers, misfits
 from call_analytics.db.catalogs import Relation, catalog_of, unwatchable
 from call_analytics.db.engine import Database, connect, snapshot_transaction, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
@@ -31,14 +31,24 @@ from call_analytics.db.rollups.layout import (
     rollup_log,
     rollups_state,
 )
-from call_analytics.db.rollups.state import BROKEN, RollupState, rollup_condition, rollup_state
+from call_analytics.db.rollups.state import (
+    BROKEN,
+    RollupState,
+    found_by,
+    rollup_condition,
+    rollup_state,
+)
 from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
 
 LOCK_ATTEMPTS = 120
 LOCK_PAUSE_SECONDS = 0.25
+FOLD_ASSISTANTS = 10
+"""After so many assistants, filling folds what it has added."""
 
 
-async def enable_rollups(database: Database, on_progress: Callable[[int, int], None]) -> None:
+async def enable_rollups(
+    database: Database, on_progress: Callable[[int, int], None]
+) -> list[Finding]:
     """Create the rollups of a database that goes on being written, and fill them.
 
     Creating the triggers waits, in short attempts, until no transaction is writing calls; so all
@@ -46,12 +56,13 @@ async def enable_rollups(database: Database, on_progress: Callable[[int, int], N
     snapshot that is taken afterwards. Filling then appends what is missing, assistant by
     assistant. Cut short at any point, it goes on where it was when it is called again.
 
-    ``on_progress`` gets the number of assistants that are done, and of all assistants.
+    ``on_progress`` gets the number of assistants that are done, and of all assistants. Returns who
+    may read the rollups and not fold them: new tables have no privileges that old ones had.
 
     Raises:
         OperatorError: where the tables are not there, or are such that triggers would not see
-            every write; where another process is changing them, or a write failed while they were
-            filled.
+            every write; where this role lacks a privilege; where another process is changing them,
+            or a write failed while they were filled.
         DatabaseUnavailable: where the database does not let it happen.
     """
     async with connect(database) as connection:
@@ -63,15 +74,25 @@ async def enable_rollups(database: Database, on_progress: Callable[[int, int], N
         async with transaction(database) as connection:
             await connection.run_sync(mark_ready)
     await _require_ready(database)
+    async with connect(database) as connection:
+        statement = _triggers(database).readers_that_cannot_fold
+        return await connection.run_sync(found_by, statement)
 
 
 async def _require_fit(connection: AsyncConnection) -> None:
     state = await database_state(connection)
     if state in (DatabaseState.EMPTY, DatabaseState.OUTDATED, DatabaseState.NEWER):
         raise OperatorError("the database has no calls to roll up; see: call-analytics db check")
-    findings = await connection.run_sync(obstacles)
+    findings = await connection.run_sync(misfits)
     if findings:
         raise OperatorError(findings[0].line)
+    findings = await connection.run_sync(barriers, ("assistants", "calls"))
+    statement = TRIGGERS[connection.dialect.name].lacking_to_create
+    findings += await connection.run_sync(found_by, statement)
+    if findings:
+        problems = "; ".join(finding.problem for finding in findings)
+        remedies = " ".join(finding.remedy for finding in findings)
+        raise OperatorError(Finding(problems, remedies).line)
     reason = await connection.run_sync(unwatchable)
     if reason is not None:
         raise OperatorError(
@@ -101,13 +122,14 @@ async def verify_rollups(
     To ``repair`` is to append the difference.
 
     Raises:
-        OperatorError: where there are no rollups, or their triggers did not see every write; or
-            another process is filling or repairing them.
+        OperatorError: where there are no rollups, or their triggers did not see every write; where
+            this role lacks a privilege; or another process is filling or repairing them.
     """
     condition = await rollup_condition(database)
     if condition.state is RollupState.OFF:
         raise OperatorError("rollups are off; turn them on: call-analytics rollups enable")
-    if condition.finding is not None and condition.state in BROKEN:
+    is_unfit = condition.state in (*BROKEN, RollupState.UNREADABLE)
+    if condition.finding is not None and (is_unfit or (repair and condition.lacking is not None)):
         raise OperatorError(condition.finding.line)
     async with _fill_lock(database) if repair else nullcontext():
         await _verify(database, on_difference, repair=repair)
@@ -202,12 +224,14 @@ async def _scalars(database: Database, selectable: Any) -> list[int]:  # noqa: A
 
 
 async def _fill(database: Database, on_progress: Callable[[int, int], None]) -> None:
-    """Add what is missing, assistant by assistant, and fold it at once."""
+    """Add what is missing, assistant by assistant, and fold it."""
     assistants = await _scalars(database, assistants_with_rows())
     for number, assistant_id in enumerate(assistants, start=1):
         await _append_difference(database, assistant_id)
-        await fold_rollups(database)
+        if number % FOLD_ASSISTANTS == 0:
+            await fold_rollups(database)
         on_progress(number, len(assistants))
+    await fold_rollups(database)
 
 
 async def _append_difference(database: Database, assistant_id: int) -> None:

@@ -218,7 +218,7 @@ def test_what_the_commands_do_works(
     assert import_file(strict=False) == (2, 0, 0)
     assert import_file(strict=True) == (0, 2, 0)
     assert runner.run(check_database(reader)) == (DatabaseState.MANAGED, [])
-    assert runner.run(keep_rollups()) == [(1, 1), 3, RollupStatus(RollupState.READY, 3, 0, None)]
+    assert runner.run(keep_rollups()) == [(1, 1), 0, RollupStatus(RollupState.READY, 12, 0, None)]
     assert rejects == []
     for engine in (database, reader):
         runner.run(engine.dispose())
@@ -230,7 +230,7 @@ def test_repairing_leaves_no_lock(
     del tenant  # its calls are what is repaired
 
     async def repair(database: Database) -> list[Difference]:
-        await platform.execute(text("DELETE FROM call_rollups"))
+        await platform.execute(text("DELETE FROM call_rollups_log"))
         differences: list[Difference] = []
         await verify_rollups(database, differences.append, repair=True)
         return differences
@@ -255,7 +255,7 @@ def test_only_one_repairs_at_a_time(
     del tenant
     name = parse_database_url(direct).database
     idle = "idle_in_transaction_session_timeout"
-    platform.run(platform.execute(text("DELETE FROM call_rollups")))
+    platform.run(platform.execute(text("DELETE FROM call_rollups_log")))
     platform.run(platform.execute(text(f"ALTER DATABASE {name} SET {idle} = '3s'")))
 
     async def interfere() -> None:
@@ -265,7 +265,7 @@ def test_only_one_repairs_at_a_time(
         )
         async with transaction(blocker) as blocking:
             await blocking.execute(text(f"SET LOCAL {idle} = 0"))
-            await blocking.execute(text("LOCK TABLE call_rollups IN SHARE MODE"))
+            await blocking.execute(text("LOCK TABLE call_rollups_log IN SHARE MODE"))
             repair = asyncio.create_task(verify_rollups(one, lambda _difference: None, repair=True))
             waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             for _attempt in range(600):

@@ -154,7 +154,9 @@ def test_what_nobody_waits_for_any_more_is_given_up(
 
     async def give_up() -> list[Any]:
         async with transaction(platform.writer) as writer:
-            await writer.execute(text("LOCK TABLE calls, call_rollups IN ACCESS EXCLUSIVE MODE"))
+            await writer.execute(
+                text("LOCK TABLE calls, call_rollups_log IN ACCESS EXCLUSIVE MODE")
+            )
             refused = await asyncio.to_thread(_at_once, client, asks * 3)
             # Not in the transaction, which goes on seeing what it has seen once.
             async with asyncio.timeout(30), connect(platform.reader) as watching:

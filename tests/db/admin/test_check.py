@@ -20,6 +20,18 @@ MISSING_INDEX = Finding(
     "CREATE INDEX CONCURRENTLY ix_calls_analytics "
     "ON calls (assistant_id, started_at, status, duration);",
 )
+CANNOT_READ = Finding(
+    "role analytics_reader may not read the rollups",
+    "GRANT SELECT ON call_rollups_log, call_rollups_assistants, call_rollups_organizations, "
+    "call_rollups_moves, call_rollups_state, call_rollups_failures TO analytics_reader;",
+)
+CANNOT_FOLD = Finding(
+    "role analytics_reader may not fold the rollups, "
+    "so their log grows unless another role folds it",
+    "GRANT INSERT, UPDATE, DELETE ON call_rollups_log, call_rollups_assistants, "
+    "call_rollups_organizations, call_rollups_moves TO analytics_reader;",
+)
+CHANGED = "the rollups are not as this release makes them, so they are not read"
 RLS = (
     "ALTER TABLE calls ENABLE ROW LEVEL SECURITY;"
     "CREATE POLICY none ON calls FOR SELECT TO analytics_reader USING (id < 0);"
@@ -358,6 +370,14 @@ def test_ids_that_graphql_cannot_tell_are_named(check: Check, owner: Callable[[s
             "call-analytics rollups enable",
         ),
         (
+            "ALTER TABLE assistants DISABLE TRIGGER assistant_rollups_update",
+            (
+                "the rollups' triggers do not see every write of the table calls, "
+                "so the rollups are not read"
+            ),
+            "call-analytics rollups enable",
+        ),
+        (
             "CREATE TABLE calls_2027 () INHERITS (calls)",
             (
                 "the rollups' triggers do not see every write of the table calls: "
@@ -380,12 +400,20 @@ def test_ids_that_graphql_cannot_tell_are_named(check: Check, owner: Callable[[s
         ),
         (
             "DROP TABLE call_rollups_failures",
-            (
-                "not all tables of the rollups are there: an older release made them, whose sums "
-                "any role can change, or one was dropped; they are not read"
-            ),
+            f"{CHANGED} (there is no table call_rollups_failures)",
             "call-analytics rollups enable",
         ),
+        (
+            "ALTER TABLE call_rollups_organizations DROP COLUMN duration",
+            f"{CHANGED} (table call_rollups_organizations has no column duration)",
+            "call-analytics rollups enable",
+        ),
+        (
+            "ALTER TABLE call_rollups_assistants ADD COLUMN busy bigint",
+            f"{CHANGED} (table call_rollups_assistants has the column busy)",
+            "call-analytics rollups enable",
+        ),
+        ("UPDATE call_rollups_state SET layout = 3", CHANGED, "call-analytics rollups enable"),
     ],
 )
 def test_check_tells_why_rollups_are_not_read(
@@ -398,11 +426,30 @@ def test_check_tells_why_rollups_are_not_read(
 ) -> None:
     owner(MISSING_INDEX.remedy)
     attached.run(enable_rollups(attached.writer, lambda *_: None))
+    owner(CANNOT_FOLD.remedy)
     assert check()[1] == []
 
     owner(change)
 
     assert check()[1] == [Finding(problem, remedy)]
+
+
+def test_check_tells_that_a_role_may_not_read_the_rollups_or_not_fold_them(
+    attached: Platform, check: Check, owner: Callable[[str], None]
+) -> None:
+    owner(MISSING_INDEX.remedy)
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+    owner("REVOKE ALL ON call_rollups_state FROM analytics_reader")
+
+    for finding in (CANNOT_READ, CANNOT_FOLD):
+        assert check()[1] == [finding]
+        owner(finding.remedy)
+
+    assert check()[1] == []
+    for privilege in ("INSERT", "UPDATE", "DELETE"):
+        owner(f"REVOKE {privilege} ON call_rollups_log FROM analytics_reader")
+        assert check()[1] == [CANNOT_FOLD]
+        owner(CANNOT_FOLD.remedy)
 
 
 def test_check_counts_the_calls_whose_time_is_none(platform: Platform) -> None:

@@ -1,9 +1,13 @@
 """Migrations: the revisions make the models' tables, and what is not ours is left alone."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -20,10 +24,13 @@ from call_analytics.db.admin.migrate import (
 from call_analytics.db.admin.ownership import VERSION_TABLE
 from call_analytics.db.engine import create_engine, parse_database_url, transaction
 from call_analytics.db.errors import OperatorError
+from call_analytics.db.figures.query import FigureQuery, Window
 from call_analytics.db.models import Base
 from call_analytics.db.rollups.state import RollupState, rollup_state
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
-from tests.platform import Platform
+from tests.figures import EVERYTHING
+from tests.platform import Platform, add_many_calls
+from tests.serving import serving
 from tests.tenants import Tenant
 
 WITHOUT_KEY_DATES = "ALTER TABLE user_api_keys DROP COLUMN created_at"
@@ -63,23 +70,16 @@ def test_the_revisions_make_the_rollups_of_the_code(platform: Platform) -> None:
 @pytest.mark.parametrize("were_on", [True, False])
 def test_rollups_of_the_release_before_are_made_anew(platform: Platform, *, were_on: bool) -> None:
     """Their sums, which anybody could change, too; and those that are off stay off."""
-    dialect = platform.reader.dialect.name
     organization = platform.add_organization()
     platform.run(disable_rollups(platform.writer))
-    if were_on:
-        for statement in (
-            (Path(__file__).parents[1] / f"revision_0002_{dialect}.sql")
-            .read_text()
-            .splitlines()[1:]
-        ):
-            platform.run(_execute(platform, statement))
+    _as_of_revision(platform, "0002" if were_on else "0001")
+    if not were_on:  # as revision 0002 with rollups that were turned off
+        version = f"UPDATE {VERSION_TABLE} SET version_num = '0002'"
+        platform.run(platform.execute(text(version)))
     platform.add_calls([{"assistant_id": platform.add_assistant(organization)}] * 9)
-    for statement in (
-        f"UPDATE {VERSION_TABLE} SET version_num = '0002'",
-        WITHOUT_KEY_DATES,
-        *(["UPDATE call_rollups SET calls = calls + 5000"] if were_on else []),
-    ):
-        platform.run(platform.execute(text(statement)))
+    if were_on:
+        forged = "UPDATE call_rollups SET calls = calls + 5000"
+        platform.run(platform.execute(text(forged)))
     assert _in_transaction(platform, database_state) is DatabaseState.OUTDATED
 
     _in_transaction(platform, upgrade)
@@ -101,9 +101,7 @@ def test_calls_of_the_first_release_are_summed(platform: Platform) -> None:
     """As the first revision left them: without any rollups."""
     platform.run(disable_rollups(platform.writer))
     platform.add_calls([{"assistant_id": platform.add_assistant(platform.add_organization())}] * 9)
-    version = f"UPDATE {VERSION_TABLE} SET version_num = '0001'"
-    for statement in (version, WITHOUT_KEY_DATES):
-        platform.run(platform.execute(text(statement)))
+    _as_of_revision(platform, "0001")
 
     _in_transaction(platform, upgrade)
 
@@ -111,6 +109,63 @@ def test_calls_of_the_first_release_are_summed(platform: Platform) -> None:
     differences: list[Any] = []
     platform.run(verify_rollups(platform.writer, differences.append, repair=False))
     assert differences == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_upgrade_under_load_fails_no_request(
+    postgres_url: str, runner: asyncio.Runner, revision: str
+) -> None:
+    """Before, during and after: the figures of 100,000 calls, which a plain loop counts too."""
+    platform = Platform(postgres_url, runner)
+    organization = platform.add_organization()
+    key = platform.add_key(organization)
+    assistants = [platform.add_assistant(organization) for _ in range(20)]
+    platform.run(disable_rollups(platform.writer))
+    _as_of_revision(platform, revision)
+    add_many_calls(platform, assistants, 100_000)
+    expected = platform.expected(organization, "90d")
+    assert platform.run(prepare_to_serve(platform.writer)) is DatabaseState.OUTDATED
+
+    with ThreadPoolExecutor() as pool, serving(postgres_url) as url:
+
+        def ask() -> tuple[int, Any]:
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = httpx2.get(
+                f"{url}/api/v1/calls/analytics?period=90d", headers=headers, timeout=60
+            )
+            return answer.status_code, answer.json()
+
+        def ask_until(upgraded: threading.Event) -> list[tuple[int, Any]]:
+            answers = [ask()]
+            while not upgraded.is_set():
+                answers.append(ask())
+            return [*answers, ask()]
+
+        upgraded = threading.Event()
+        asking = [pool.submit(ask_until, upgraded) for _ in range(3)]
+        _in_transaction(platform, upgrade)
+        upgraded.set()
+        answers = [answer for asked in asking for answer in asked.result()]
+
+    assert len(answers) >= 9
+    assert all(answer == (200, expected) for answer in answers)
+    assert platform.run(rollup_state(platform.writer)) is RollupState.READY
+    platform.figures.look_again()
+    query = FigureQuery(organization, Window(datetime(2025, 1, 1)), EVERYTHING)
+    assert platform.run(platform.figures.read(query)).from_rollups
+    platform.close()
+
+
+def _as_of_revision(platform: Platform, revision: str) -> None:
+    """Make a migrated database without rollups what an older release left."""
+    dialect = platform.reader.dialect.name
+    statements = [WITHOUT_KEY_DATES, f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"]
+    if revision == "0002":
+        path = Path(__file__).parents[1] / f"revision_0002_{dialect}.sql"
+        statements += path.read_text().splitlines()[1:]
+    for statement in statements:
+        platform.run(_execute(platform, statement))
 
 
 def test_upgrading_twice_changes_nothing(platform: Platform, tenant: Tenant) -> None:

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from call_analytics.db.admin.check import check_database
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.figures.query import FigureQuery, Figures, Window
-from call_analytics.db.rollups.state import RollupState, rollup_condition, rollup_status
+from call_analytics.db.rollups.folding import fold_rollups
+from call_analytics.db.rollups.layout import COLUMNS
+from call_analytics.db.rollups.state import (
+    RollupCondition,
+    RollupState,
+    rollup_condition,
+    rollup_status,
+)
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
 from tests.figures import EVERYTHING
 from tests.platform import NOW, Platform
@@ -24,6 +32,7 @@ WRITES = {
     "truncate": "TRUNCATE calls",
 }
 WAIT_SECONDS = 60
+READY = RollupCondition(RollupState.READY)
 
 
 @pytest.fixture
@@ -51,14 +60,14 @@ def platform(attached: Platform) -> Platform:
             "invalid input syntax for type integer",
         ),
         (
-            "ALTER TABLE call_rollups ADD CHECK (calls = 9) NOT VALID",
+            "ALTER TABLE call_rollups_log ADD CHECK (calls = 9) NOT VALID",
             "SELECT",
-            'new row for relation "call_rollups" violates check constraint',
+            'new row for relation "call_rollups_log" violates check constraint',
         ),
         (
             "ALTER SCHEMA public RENAME TO elsewhere",
             "ALTER SCHEMA elsewhere RENAME TO public",
-            'relation "public.call_rollups" does not exist',
+            'relation "public.call_rollups_log" does not exist',
         ),
     ],
 )
@@ -74,7 +83,7 @@ def test_a_write_goes_on_and_is_noted_until_the_rollups_are_enabled_again(
     _do(platform, write)
     _do(platform, mending)
 
-    state, noted = _condition(platform)
+    state, noted, _lacking = _condition(platform)
     assert state is RollupState.FAILED
     assert noted is not None
     assert reason in noted
@@ -87,7 +96,7 @@ def test_a_write_goes_on_and_is_noted_until_the_rollups_are_enabled_again(
 
     platform.run(enable_rollups(platform.writer, _ignore))
 
-    assert _condition(platform) == (RollupState.READY, None)
+    assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
 
 
@@ -95,9 +104,13 @@ def test_a_write_goes_on_and_is_noted_until_the_rollups_are_enabled_again(
 @pytest.mark.parametrize(
     "damage",
     [
-        "DROP TABLE call_rollups",
+        "DROP TABLE call_rollups_log",
+        "DROP TABLE call_rollups_organizations",
         "DROP TABLE call_rollups_state",
-        "DROP TABLE call_rollups, call_rollups_state, call_rollups_failures",
+        (
+            "DROP TABLE call_rollups_log, call_rollups_assistants, call_rollups_organizations, "
+            "call_rollups_moves, call_rollups_state, call_rollups_failures"
+        ),
         "DELETE FROM call_rollups_state",
         "ALTER TABLE calls DISABLE TRIGGER ALL",
         "DROP FUNCTION call_rollups_insert CASCADE",
@@ -112,8 +125,123 @@ def test_a_write_goes_on_where_a_part_of_the_rollups_is_gone(
     assert _condition(platform).state is not RollupState.READY
     _assert_right(platform, from_rollups=False)
     platform.run(enable_rollups(platform.writer, _ignore))
-    assert _condition(platform) == (RollupState.READY, None)
+    assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        ("UPDATE assistants SET organization_id = {other}", "violates check constraint"),
+        ("DELETE FROM assistants WHERE id = {spare}", "violates check constraint"),
+        ("TRUNCATE assistants CASCADE", "the table assistants was truncated"),
+    ],
+)
+def test_a_write_of_assistants_goes_on_and_is_noted(
+    platform: Platform, write: str, reason: str
+) -> None:
+    organization = platform.assistants[0]["organization_id"]
+    other, spare = platform.add_organization(), platform.add_assistant(organization)
+    _do(platform, "ALTER TABLE call_rollups_moves ADD CHECK (assistant_id = 9) NOT VALID")
+
+    _do(platform, write.format(other=other, spare=spare))
+
+    state, noted, _lacking = _condition(platform)
+    assert state is RollupState.FAILED
+    assert reason in noted
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=False)
+    platform.run(enable_rollups(platform.writer, _ignore))
+    assert _condition(platform) == READY
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=True)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP TABLE call_rollups_moves",
+        "ALTER TABLE call_rollups_moves DROP COLUMN organization_id",
+        "DROP FUNCTION assistant_rollups_update CASCADE",
+        "ALTER TABLE assistants DISABLE TRIGGER ALL",
+    ],
+)
+def test_a_write_of_assistants_goes_on_where_a_part_of_the_rollups_is_gone(
+    platform: Platform, damage: str
+) -> None:
+    organization, other = platform.assistants[0]["organization_id"], platform.add_organization()
+    _do(platform, damage)
+    _do(platform, f"UPDATE assistants SET organization_id = {other}")
+
+    assert _condition(platform).state is not RollupState.READY
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=False)
+    platform.run(enable_rollups(platform.writer, _ignore))
+    for asking in (organization, other):
+        _assert_right(platform, asking, from_rollups=True)
+
+
+def test_a_move_makes_only_its_organizations_read_the_calls_until_it_is_folded(
+    platform: Platform,
+) -> None:
+    """By readers that know that rollups are ready, and by readers that look."""
+    organization = platform.assistants[0]["organization_id"]
+    other, third = platform.add_organization(), platform.add_organization()
+    _do(platform, f"UPDATE assistants SET organization_id = {other}")
+
+    assert _condition(platform) == READY
+    for asking, from_rollups in ((organization, False), (other, False), (third, True)):
+        _assert_right(platform, asking, from_rollups=from_rollups)
+
+    platform.run(fold_rollups(platform.writer))
+    for asking in (organization, other, third):
+        _assert_right(platform, asking, from_rollups=True)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("table", COLUMNS)
+@pytest.mark.parametrize("change", ["RENAME COLUMN {column} TO other", "ADD COLUMN other integer"])
+def test_another_column_is_a_changed_database_and_the_calls_are_read(
+    database_url: str, runner: asyncio.Runner, service: Any, table: str, change: str
+) -> None:
+    """A service that runs, and one that starts."""
+    platform = Platform(database_url, runner)
+    organization = platform.add_organization()
+    platform.add_calls([{"assistant_id": platform.add_assistant(organization)}] * 3)
+    headers = {"Authorization": f"Bearer {platform.add_key(organization)}"}
+    column = COLUMNS[table][-1]
+    running = service(compaction_seconds=0)
+
+    def answer(client: Any, period: str) -> Any:
+        query = {"query": f"{{ callAnalytics(period: {period}) {{ totalCalls }} }}"}
+        return client.post("/graphql", json=query, headers=headers).json()
+
+    expected = {"data": {"callAnalytics": {"totalCalls": 3}}}
+    with_rollups = {**expected, "extensions": {"sources": ["calls", "rollups"]}}
+    with_calls = {**expected, "extensions": {"sources": ["calls"]}}
+    assert answer(running, "LAST_7_DAYS") == with_rollups
+
+    _do(platform, f"ALTER TABLE {table} {change}".format(column=column))
+
+    is_missing = change.startswith("RENAME")
+    problem = f"table {table} has {f'no column {column}' if is_missing else 'the column other'}"
+    assert _condition(platform) == RollupCondition(RollupState.OUTDATED, problem)
+    assert answer(service(compaction_seconds=0), "LAST_7_DAYS") == with_calls
+    # What a statement does not name it does not miss.
+    assert answer(running, "LAST_30_DAYS")["data"] == expected["data"]
+    assert running.get("/readyz").status_code == 200
+    _do(platform, "UPDATE calls SET status = 'busy'")
+    assert answer(running, "LAST_90_DAYS")["data"] == expected["data"]
+    finding = platform.run(rollup_status(platform.reader)).finding
+    assert finding is not None
+    assert problem in finding.problem
+    assert platform.run(check_database(platform.reader))[1] == [finding]
+
+    assert finding.remedy == "call-analytics rollups enable"
+    platform.run(enable_rollups(platform.writer, _ignore))
+    assert _condition(platform) == READY
+    assert answer(service(compaction_seconds=0), "LAST_7_DAYS") == with_rollups
+    platform.close()
 
 
 def test_a_table_in_the_place_of_calls_is_read_itself(platform: Platform) -> None:
@@ -151,7 +279,7 @@ def test_a_restored_copy_is_written_and_read_like_the_first(
     restored = Platform(platform.url.replace("/attached", "/restored"), runner)
     _do(restored, WRITES["update"])
 
-    assert _condition(restored) == (RollupState.READY, None)
+    assert _condition(restored) == READY
     _assert_right(restored, platform.assistants[0]["organization_id"], from_rollups=True)
     restored.close()
     cluster.execute("DROP DATABASE restored WITH (FORCE)")
@@ -160,14 +288,13 @@ def test_a_restored_copy_is_written_and_read_like_the_first(
 def test_a_lock_time_out_in_a_trigger_is_noted_and_the_write_goes_on(platform: Platform) -> None:
     async def run() -> None:
         async with platform.writer.connect() as locking:
-            await locking.execute(text("LOCK TABLE call_rollups"))
+            await locking.execute(text("LOCK TABLE call_rollups_log"))
             await _in_one_transaction(platform, "SET LOCAL lock_timeout = '20ms'", WRITES["update"])
 
     platform.run(run())
 
-    assert _condition(platform) == (
-        RollupState.FAILED,
-        "canceling statement due to lock timeout",
+    assert _condition(platform) == RollupCondition(
+        RollupState.FAILED, "canceling statement due to lock timeout"
     )
     _assert_right(platform, from_rollups=False)
 
@@ -175,7 +302,7 @@ def test_a_lock_time_out_in_a_trigger_is_noted_and_the_write_goes_on(platform: P
 def test_a_cancelled_statement_is_cancelled_in_the_trigger_too(platform: Platform) -> None:
     async def run() -> None:
         async with platform.writer.connect() as locking:
-            await locking.execute(text("LOCK TABLE call_rollups"))
+            await locking.execute(text("LOCK TABLE call_rollups_log"))
             with pytest.raises(Exception, match="canceling statement due to statement timeout"):
                 await _in_one_transaction(
                     platform, "SET LOCAL statement_timeout = '200ms'", WRITES["update"]
@@ -183,7 +310,7 @@ def test_a_cancelled_statement_is_cancelled_in_the_trigger_too(platform: Platfor
 
     platform.run(run())
 
-    assert _condition(platform) == (RollupState.READY, None)
+    assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
 
 
@@ -197,7 +324,7 @@ def test_a_deadlock_in_a_trigger_is_told_to_the_writer(platform: Platform) -> No
             await patient.execute(text("SET LOCAL deadlock_timeout = '10min'"))
             await victim.execute(text("SET LOCAL deadlock_timeout = '50ms'"))
             await victim.execute(text(f"SELECT FROM calls WHERE id = {number} FOR UPDATE"))
-            await patient.execute(text("LOCK TABLE call_rollups"))
+            await patient.execute(text("LOCK TABLE call_rollups_log"))
             waiting = asyncio.create_task(patient.execute(text(row)))
             await _until_somebody_waits(platform)
             with pytest.raises(Exception, match="deadlock detected"):
@@ -208,12 +335,12 @@ def test_a_deadlock_in_a_trigger_is_told_to_the_writer(platform: Platform) -> No
 
     platform.run(run())
 
-    assert _condition(platform) == (RollupState.READY, None)
+    assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
 
 
 def test_writers_whose_upkeep_fails_do_not_wait_for_each_other(platform: Platform) -> None:
-    _do(platform, "ALTER TABLE call_rollups ADD CHECK (calls = 9) NOT VALID")
+    _do(platform, "ALTER TABLE call_rollups_log ADD CHECK (calls = 9) NOT VALID")
 
     async def run() -> None:
         async with platform.writer.connect() as first:
@@ -230,7 +357,7 @@ def test_writers_whose_upkeep_fails_do_not_wait_for_each_other(platform: Platfor
 def test_a_failure_that_is_rolled_back_is_none(platform: Platform) -> None:
     async def run() -> None:
         async with platform.writer.connect() as locking, platform.writer.connect() as writer:
-            await locking.execute(text("LOCK TABLE call_rollups"))
+            await locking.execute(text("LOCK TABLE call_rollups_log"))
             await writer.execute(text("SET LOCAL lock_timeout = '20ms'"))
             await writer.execute(text(WRITES["update"]))
             await locking.rollback()
@@ -238,12 +365,12 @@ def test_a_failure_that_is_rolled_back_is_none(platform: Platform) -> None:
 
     platform.run(run())
 
-    assert _condition(platform) == (RollupState.READY, None)
+    assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
 
 
 def test_one_note_is_enough(platform: Platform) -> None:
-    _do(platform, "ALTER TABLE call_rollups ADD CHECK (calls = 9) NOT VALID")
+    _do(platform, "ALTER TABLE call_rollups_log ADD CHECK (calls = 9) NOT VALID")
     for number in range(5):
         _do(platform, f"UPDATE calls SET duration = {number}")
 
@@ -260,7 +387,7 @@ def test_enabling_waits_for_a_transaction_whose_upkeep_failed(
 ) -> None:
     """It may have relied on the note that enabling removes."""
     monkeypatch.setattr("call_analytics.db.rollups.upkeep.LOCK_ATTEMPTS", 2)
-    _do(platform, "ALTER TABLE call_rollups ADD CHECK (calls = 9) NOT VALID")
+    _do(platform, "ALTER TABLE call_rollups_log ADD CHECK (calls = 9) NOT VALID")
     _do(platform, WRITES["update"])
 
     async def run() -> None:
@@ -285,8 +412,8 @@ def test_a_failure_while_the_rollups_are_filled_is_told(
     def fail(number: int, _total: int) -> None:
         if number == 1:
             cluster.execute(
-                "ALTER TABLE call_rollups ADD CONSTRAINT nine CHECK (calls = 9) NOT VALID;"
-                f"{WRITES['update']}; ALTER TABLE call_rollups DROP CONSTRAINT nine",
+                "ALTER TABLE call_rollups_log ADD CONSTRAINT nine CHECK (calls = 9) NOT VALID;"
+                f"{WRITES['update']}; ALTER TABLE call_rollups_log DROP CONSTRAINT nine",
                 "attached",
             )
 
@@ -304,7 +431,7 @@ def test_a_transaction_with_a_snapshot_from_before_is_added(platform: Platform) 
     async def run() -> None:
         repeatable = platform.writer.execution_options(isolation_level="REPEATABLE READ")
         async with repeatable.connect() as writer:
-            await writer.execute(text("SELECT FROM assistants"))
+            await writer.execute(text("SELECT FROM organizations"))
             await platform.execute(text("DROP FUNCTION call_rollups_insert CASCADE"))
             await enable_rollups(platform.writer, _ignore)
             await writer.execute(text(WRITES["insert"]))
@@ -312,7 +439,7 @@ def test_a_transaction_with_a_snapshot_from_before_is_added(platform: Platform) 
 
     platform.run(run())
 
-    assert _condition(platform) == (RollupState.READY, None)
+    assert _condition(platform) == READY
     _assert_right(platform, from_rollups=True)
 
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import text
 
 from call_analytics.db.admin.check import check_database
+from call_analytics.db.engine import parse_database_url
 from call_analytics.db.errors import DatabaseUnavailable
 from call_analytics.db.rollups.state import RollupState, rollup_state
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
@@ -18,33 +19,72 @@ from tests.postgres import PostgresCluster
 OLD_ROLLUPS = (Path(__file__).parents[1] / "revision_0002_postgresql.sql").read_text()
 """Whose functions anybody may execute, and which work for whatever table they are put on."""
 
-EVENTS = {
-    "insert": ("REFERENCING NEW TABLE AS new_rows", "INSERT INTO {0} SELECT * FROM {0}"),
-    "update": (
-        "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
-        "UPDATE {0} SET duration = 100000",
-    ),
-    "delete": ("REFERENCING OLD TABLE AS old_rows", "DELETE FROM {0}"),
-    "truncate": ("", "TRUNCATE {0}"),
-}
-FORGED = (
+CALL = (
     "(assistant_id bigint, started_at timestamp, status text, duration integer);"
     "INSERT INTO {0} VALUES ({1}, '2026-03-10 11:00', 'completed', 5000)"
 )
+ASSISTANT = "(id bigint, organization_id bigint);INSERT INTO {0} VALUES ({1}, 5000)"
+FORGED = {"calls": CALL, "assistants": ASSISTANT}
+"""The columns and a row of a table that takes another's place."""
+
+OLD, NEW = "OLD TABLE AS old_rows", "NEW TABLE AS new_rows"
+
+
+class Function(NamedTuple):
+    """The function of a trigger, and the write that has it run."""
+
+    name: str
+    table: str
+    event: str
+    referencing: str
+    write: str
+
+
+FUNCTIONS = [
+    Function(
+        "call_rollups_insert",
+        "calls",
+        "insert",
+        f"REFERENCING {NEW}",
+        "INSERT INTO {0} SELECT * FROM {0}",
+    ),
+    Function(
+        "call_rollups_update",
+        "calls",
+        "update",
+        f"REFERENCING {OLD} {NEW}",
+        "UPDATE {0} SET duration = 100000",
+    ),
+    Function("call_rollups_delete", "calls", "delete", f"REFERENCING {OLD}", "DELETE FROM {0}"),
+    Function("call_rollups_truncate", "calls", "truncate", "", "TRUNCATE {0}"),
+    Function(
+        "assistant_rollups_update",
+        "assistants",
+        "update",
+        f"REFERENCING {OLD} {NEW}",
+        "UPDATE {0} SET organization_id = 1",
+    ),
+    Function(
+        "assistant_rollups_delete", "assistants", "delete", f"REFERENCING {OLD}", "DELETE FROM {0}"
+    ),
+    Function("assistant_rollups_truncate", "assistants", "truncate", "", "TRUNCATE {0}"),
+]
+INSERT = FUNCTIONS[0]
+TABLES = [
+    f"call_rollups_{name}"
+    for name in ("log", "assistants", "organizations", "moves", "state", "failures")
+]
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 
 
 @pytest.fixture
 def sums(attached: Platform) -> Callable[[], list[Any]]:
-    """Fills the rollups of a platform with some calls, and hands out what reads all of them."""
+    """Gives a platform some calls, and hands out what reads all of its rollups."""
     assistant = attached.add_assistant(attached.add_organization())
     attached.add_calls([{"assistant_id": assistant}] * 3)
 
-    async def read() -> list[Any]:
-        async with attached.reader.connect() as connection:
-            rows = await connection.execute(text("SELECT r::text FROM call_rollups r ORDER BY 1"))
-            return list(rows.scalars())
-
-    return lambda: list(attached.run(read()))
+    return lambda: contents_of(attached, *TABLES)
 
 
 @pytest.fixture
@@ -59,17 +99,30 @@ def stranger(
     cluster.execute("DROP OWNED BY stranger; DROP ROLE stranger", "attached")
 
 
-def attack(attacker: Platform, event: str, assistant: int, *, table: str = "own") -> None:
-    """Have the function of an event run for a table of the attacker's own."""
-    referencing, write = EVENTS[event]
+def contents_of(platform: Platform, *tables: str) -> list[Any]:
+    """All rows of tables, as text."""
+    rows = " UNION ALL ".join(
+        f"SELECT '{table} ' || r\\:\\:text FROM {table} r" for table in tables
+    )
+
+    async def read() -> list[Any]:
+        async with platform.reader.connect() as connection:
+            return list(await connection.scalars(text(f"{rows} ORDER BY 1")))
+
+    return list(platform.run(read()))
+
+
+def attack(attacker: Platform, function: Function, assistant: int, *, table: str = "own") -> None:
+    """Have a function run for a table of the attacker's own."""
     kind = "TABLE" if "." in table else "TEMPORARY TABLE"
+    forged = FORGED[function.table]
     statements = [
-        *f"CREATE {kind} {table} {FORGED}".format(table, assistant).split(";"),
+        *f"CREATE {kind} {table} {forged}".format(table, assistant).split(";"),
         (
-            f"CREATE TRIGGER forge AFTER {event} ON {table} {referencing} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION public.call_rollups_{event}()"
+            f"CREATE TRIGGER forge AFTER {function.event} ON {table} {function.referencing} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION public.{function.name}()"
         ),
-        write.format(table),
+        function.write.format(table),
     ]
 
     async def run() -> None:
@@ -80,43 +133,47 @@ def attack(attacker: Platform, event: str, assistant: int, *, table: str = "own"
     attacker.run(run())
 
 
-@pytest.mark.parametrize("event", EVENTS)
+@each_function
 def test_a_stranger_cannot_have_the_functions_run_for_its_own_table(
-    attached: Platform, stranger: Platform, sums: Callable[[], list[Any]], event: str
+    attached: Platform, stranger: Platform, sums: Callable[[], list[Any]], function: Function
 ) -> None:
     attached.run(enable_rollups(attached.writer, lambda *_: None))
     before = sums()
 
-    with pytest.raises(
-        Exception, match=f"permission denied for function public.call_rollups_{event}"
-    ):
-        attack(stranger, event, attached.assistants[0]["id"])
+    with pytest.raises(Exception, match=f"permission denied for function public.{function.name}"):
+        attack(stranger, function, attached.assistants[0]["id"])
 
     assert sums() == before
     assert attached.run(rollup_state(attached.writer)) is RollupState.READY
 
 
-@pytest.mark.parametrize("table", ["own", "calls", "pg_temp.calls", "evil.calls"])
-@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("table", ["own", "{0}", "pg_temp.{0}", "evil.{0}"])
+@each_function
 def test_the_functions_refuse_every_other_table(
     attached: Platform,
     stranger: Platform,
     sums: Callable[[], list[Any]],
     cluster: PostgresCluster,
-    event: str,
+    function: Function,
     table: str,
 ) -> None:
     """Whatever its name and schema, and though somebody gave the stranger the right to run them."""
     attached.run(enable_rollups(attached.writer, lambda *_: None))
     cluster.execute(
         f"CREATE SCHEMA evil AUTHORIZATION stranger; CREATE SCHEMA stranger AUTHORIZATION stranger;"
-        f"GRANT EXECUTE ON FUNCTION call_rollups_{event} TO stranger",
+        f"GRANT EXECUTE ON FUNCTION {function.name} TO stranger",
         "attached",
     )
     before = sums()
 
-    with pytest.raises(Exception, match="only triggers of the table calls may do this"):
-        attack(stranger, event, attached.assistants[0]["id"], table=table)
+    refusal = f"only triggers of the table {function.table} may do this"
+    with pytest.raises(Exception, match=refusal):
+        attack(
+            stranger,
+            function,
+            attached.assistants[0]["id"],
+            table=table.format(function.table),
+        )
 
     assert sums() == before
     assert attached.run(rollup_state(attached.writer)) is RollupState.READY
@@ -133,8 +190,8 @@ def test_an_attack_on_rollups_of_the_older_release_is_over_once_they_are_enabled
     cluster.execute(OLD_ROLLUPS, "attached")
     attached.run(attached.execute(text("UPDATE call_rollups_state SET is_ready = true")))
     assistant = attached.assistants[0]["id"]
-    attack(stranger, "insert", assistant, table="evil.loot")
-    assert any("5000" in row for row in sums())  # the attack works there
+    attack(stranger, INSERT, assistant, table="evil.loot")
+    assert any("5000" in row for row in contents_of(attached, "call_rollups"))  # it works there
 
     assert attached.run(rollup_state(attached.reader)) is RollupState.OUTDATED
     _state, findings = attached.run(check_database(attached.reader))
@@ -154,6 +211,7 @@ def test_privileges_that_come_by_default_are_taken_away(
 ) -> None:
     cluster.execute(
         "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO stranger, PUBLIC;"
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO stranger, PUBLIC;"
         "ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO stranger WITH GRANT OPTION;",
         "attached",
     )
@@ -168,17 +226,76 @@ def test_privileges_that_come_by_default_are_taken_away(
                     "AND grantee <> relowner UNION "
                     "SELECT proname, grantee\\:\\:regrole\\:\\:text, privilege_type FROM pg_proc, "
                     "aclexplode(coalesce(proacl, acldefault('f', proowner))) "
-                    "WHERE proname LIKE 'call\\_rollups%' AND grantee <> proowner"
+                    "WHERE proname LIKE '%\\_rollups\\_%' AND grantee <> proowner"
                 )
             )
             return {(row[0], row[1], row[2]) for row in rows}
 
-    assert attached.run(privileges()) == {
-        (table, "analytics_reader", "SELECT")
-        for table in ("call_rollups", "call_rollups_state", "call_rollups_failures")
-    }
+    assert attached.run(privileges()) == {(table, "analytics_reader", "SELECT") for table in TABLES}
     with pytest.raises(DatabaseUnavailable, match="permission denied"):
         stranger.run(stranger.execute(text("UPDATE call_rollups_state SET is_ready = false")))
+
+
+def test_who_writes_assistants_needs_no_privilege_on_the_rollups(
+    attached: Platform, stranger: Platform, sums: Callable[[], list[Any]], cluster: PostgresCluster
+) -> None:
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+    other, spare = attached.add_organization(), attached.add_assistant(attached.add_organization())
+    cluster.execute("GRANT SELECT, UPDATE, DELETE ON assistants TO stranger", "attached")
+    before = sums()
+
+    for write in (
+        f"UPDATE assistants SET organization_id = {other}, name = 'moved' WHERE id <> {spare}",
+        f"DELETE FROM assistants WHERE id = {spare}",
+        "UPDATE assistants SET name = 'stays'",
+    ):
+        stranger.run(stranger.execute(text(write)))
+
+    first, second = attached.assistants
+    assert set(sums()) - set(before) == {
+        f"call_rollups_moves ({assistant['organization_id']},{assistant['id']})"
+        for assistant in (first, second)
+    }
+    assert attached.run(rollup_state(attached.writer)) is RollupState.READY
+
+
+def test_a_managed_database_has_the_same_privileges(
+    postgres_url: str, cluster: PostgresCluster, runner: asyncio.Runner
+) -> None:
+    """Whether its rollups were made by the migrations or by enabling them."""
+    name = parse_database_url(postgres_url).database or ""
+    platform = Platform(postgres_url, runner)
+    privileges = (
+        "SELECT relname || ' ' || coalesce(relacl\\:\\:text, '') FROM pg_class "
+        "WHERE relname LIKE 'call\\_rollups%' UNION "
+        "SELECT proname || ' ' || coalesce(proacl\\:\\:text, '') FROM pg_proc "
+        "WHERE proname LIKE '%\\_rollups\\_%' ORDER BY 1"
+    )
+
+    async def read() -> list[str]:
+        async with platform.reader.connect() as connection:
+            return list(await connection.scalars(text(privileges)))
+
+    migrated = platform.run(read())
+    assert len(migrated) > len(FUNCTIONS) + len(TABLES)
+    assert not any("=X/" in line and "postgres=X/" not in line for line in migrated)
+    assert not any("{=" in line or ",=" in line for line in migrated)
+    cluster.execute("DROP FUNCTION call_rollups_insert CASCADE", name)
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    assert platform.run(read()) == migrated
+    platform.close()
+
+
+def test_the_owner_of_the_calls_may_read_what_another_role_has_made(
+    attached: Platform, stranger: Platform, cluster: PostgresCluster
+) -> None:
+    """Though nobody was ever granted anything on the calls."""
+    cluster.execute("ALTER TABLE calls OWNER TO stranger", "attached")
+    cluster.execute("UPDATE pg_class SET relacl = NULL WHERE relname = 'calls'", "attached")
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+
+    assert stranger.run(rollup_state(stranger.reader)) is RollupState.READY
+    cluster.execute("ALTER TABLE calls OWNER TO postgres", "attached")
 
 
 def test_no_operator_of_somebody_else_runs_in_a_trigger(
@@ -211,7 +328,7 @@ def test_no_operator_of_somebody_else_runs_in_a_trigger(
         )
     )
 
-    assert len(sums()) == len(before) + 2
+    assert len(sums()) == len(before) + 1
     assert attached.run(rollup_state(attached.writer)) is RollupState.READY
     cluster.execute("DROP OWNED BY stranger CASCADE", "attached")
     differences: list[Any] = []

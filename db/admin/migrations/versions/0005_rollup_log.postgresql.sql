@@ -30,6 +30,9 @@ CREATE TABLE {schema}.call_rollups_assistants (
     PRIMARY KEY (organization_id, grain, bucket, assistant_id)
 );
 --
+CREATE INDEX ix_call_rollups_assistants_assistant
+ON {schema}.call_rollups_assistants (assistant_id, grain, bucket);
+--
 CREATE TABLE {schema}.call_rollups_organizations (
     organization_id bigint NOT NULL,
     grain smallint NOT NULL,
@@ -57,8 +60,6 @@ VALUES (false, 2, '{schema}.calls'::regclass,
         '{schema}.assistants'::regclass);
 --
 CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL);
---
-LOCK TABLE {schema}.calls, {schema}.assistants IN SHARE ROW EXCLUSIVE MODE;
 --
 CREATE FUNCTION {schema}.call_rollups_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
@@ -407,7 +408,9 @@ BEGIN
     FOR held IN
         SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
         FROM pg_class, aclexplode(relacl) AS acl
-        WHERE relnamespace = home AND relname = ANY (tables) AND acl.grantee <> relowner
+        WHERE (relnamespace = home AND relname = ANY (tables)
+               OR oid = pg_get_serial_sequence(home || '.call_rollups_log', 'id')::regclass)
+        AND acl.grantee <> relowner
         UNION
         SELECT 'FUNCTION ' || pg_proc.oid::regprocedure, acl.grantee
         FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl
@@ -421,7 +424,8 @@ BEGIN
     END LOOP;
     FOR held IN  -- who may read the calls may read their sums
         SELECT DISTINCT summed.oid::regclass AS thing, acl.grantee
-        FROM pg_class AS read, aclexplode(read.relacl) AS acl, pg_class AS summed
+        FROM pg_class AS read, aclexplode(coalesce(read.relacl, acldefault('r', read.relowner)))
+            AS acl, pg_class AS summed
         WHERE read.relnamespace = home AND read.relname = 'calls' AND acl.privilege_type = 'SELECT'
         AND summed.relnamespace = home AND summed.relname = ANY (tables)
     LOOP

@@ -30,6 +30,9 @@ CREATE TABLE call_rollups_assistants (
     PRIMARY KEY (organization_id, grain, bucket, assistant_id)
 ) WITHOUT ROWID;
 --
+CREATE INDEX ix_call_rollups_assistants_assistant
+ON call_rollups_assistants (assistant_id, grain, bucket);
+--
 CREATE TABLE call_rollups_organizations (
     organization_id INTEGER NOT NULL,
     grain SMALLINT NOT NULL,
