@@ -35,7 +35,7 @@ class Relation(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """Who asks a database; names are quoted, as statements write them."""
+    """The role that uses a database; names are quoted, as statements write them."""
 
     role: str
     database: str
@@ -52,7 +52,7 @@ class Catalog(Protocol):
         ...
 
     def reader(self, connection: Connection) -> Reader:
-        """Who asks."""
+        """The role of this connection."""
         ...
 
     def unwatchable(self, connection: Connection) -> str | None:

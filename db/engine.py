@@ -37,7 +37,8 @@ SCHEMES = {
 class Database(AsyncEngine):
     """A database that is open to be asked, over no more than ``pool_size`` connections at a time.
 
-    Who finds all of them in use waits, in the order of arrival, ``wait_timeout`` seconds at most.
+    A request that finds all of them in use waits, ``wait_timeout`` seconds at most. Those that wait
+    are served in the order in which they came.
     """
 
     __slots__ = ("_free", "_observer", "_pool_size", "_wait_timeout")
@@ -144,7 +145,7 @@ def create_engine(
 
     A read-only engine can write nothing, and needs no transaction: each of its statements is one
     snapshot. Times are in seconds: ``wait_timeout`` is for a connection of the pool while all are
-    in use, ``connect_timeout`` for a new one. An observer hears of what the engine does.
+    in use, ``connect_timeout`` for a new one. An observer is told what the engine does.
     """
     backend = BACKENDS[url.get_backend_name()]
     engine = create_async_engine(

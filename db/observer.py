@@ -14,7 +14,7 @@ else that is done here."""
 
 
 class Observer(Protocol):
-    """Hears what an engine does, as it does it."""
+    """Is told what an engine does, as it does it."""
 
     def statement_ended(self, seconds: float) -> None:
         """A statement has run, or has failed."""
@@ -29,16 +29,16 @@ class Observer(Protocol):
         ...
 
     def wait_began(self) -> None:
-        """All connections are in use, and one more is wanted."""
+        """A request waits for a connection, because all are in use."""
         ...
 
     def wait_ended(self, seconds: float) -> None:
-        """There is a connection for who waited, or it waits no longer."""
+        """That request has a connection, or has given up."""
         ...
 
 
 def observe(engine: AsyncEngine, observer: Observer) -> None:
-    """Let an observer hear of an engine from now on."""
+    """Tell an observer what an engine does from now on."""
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def begin(*arguments: Any) -> None:

@@ -1,9 +1,9 @@
 """Sessions of PostgreSQL: its own, or those of a pooler that lends them for a transaction.
 
-A pooler such as PgBouncer in transaction mode gives each transaction whichever session of the
-server is free. What a session was told, or has prepared, is then gone at the next transaction, and
-is left to a stranger. So through a pooler nothing is told to a session: statements are not kept
-prepared, and each statement of a reader has a transaction of its own, which says what it needs.
+A pooler such as PgBouncer in transaction mode gives each transaction any session of the server that
+is free. What was set or prepared in a session is then gone at the next transaction, and other
+clients get it. So through a pooler nothing is set in a session: statements are not kept prepared,
+and each statement of a reader has its own transaction, which sets what it needs.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -59,7 +59,7 @@ def prepare_sessions(engine: AsyncEngine, settings: Mapping[str, str], *, read_o
 def _set_up_if_direct(
     settings: Mapping[str, str], *, seconds: float
 ) -> Callable[[Any], Awaitable[bool]]:
-    """Give a session its settings, unless it is lent; tells whether it has them.
+    """Give a session its settings, unless it is lent; returns whether it has them.
 
     A pooler gives its clients process numbers of its own, which are not those of the sessions.
     """
@@ -90,7 +90,7 @@ def _run_in_transactions(engine: AsyncEngine, settings: Mapping[str, str]) -> No
         parameters: Any,  # noqa: ANN401 - the event's
         context: ExecutionContext,
     ) -> bool:
-        """Run a statement; tells whether that was done."""
+        """Run a statement; returns whether that was done."""
         session: Any = context.root_connection.connection
         if not session.record_info[IS_POOLED]:
             return False
@@ -104,7 +104,7 @@ def _run_in_transactions(engine: AsyncEngine, settings: Mapping[str, str]) -> No
             except Exception:  # the session is gone, too; why the first one failed is what counts
                 context.root_connection.invalidate()
             raise
-        except Exception:  # nobody knows how far it went
+        except Exception:  # how far it went is not known
             context.root_connection.invalidate()
             raise
         return True

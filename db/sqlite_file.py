@@ -1,9 +1,9 @@
 """The file of an embedded database, which an operator may replace or remove while it is open.
 
 SQLite keeps the last commits in a second file, whose name is that of the database and ``-wal``.
-Nothing in it tells which database they belong to: a new database that is moved to the place of an
-old one is read, and soon overwritten, as if the old one's commits were its own. So before a new
-file is opened, what the old one left beside it is put aside.
+That file does not say which database it belongs to. Where a new database is moved to the place of
+an old one, SQLite would add the old one's commits to it. So before a new file is opened, the files
+that the old one left beside it get other names.
 """
 
 import fcntl
@@ -82,7 +82,7 @@ class SQLiteFile:
         self._open: OpenFile | None = None
 
     def find(self) -> FileIdentity | None:
-        """What is at the path now; what another file left beside it is put aside.
+        """What is at the path now; the files that another one left beside it get other names.
 
         Raises:
             OSError: where that cannot be done.

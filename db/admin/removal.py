@@ -20,10 +20,10 @@ async def remove_organization(
 ) -> OrganizationListing:
     """Remove an organization, its users and their keys, its assistants and their calls.
 
-    Keys go first, so that nobody reads what is left meanwhile; then the calls, in transactions of
-    bounded length; and all the rest together with the last of them. Cut short at any point, it goes
-    on where it was when it is called again. ``on_progress`` hears how many calls have been removed.
-    What they added to the rollups goes when these are folded. Returns what was removed.
+    Keys go first, so that no client reads what is left; then the calls, in transactions of bounded
+    length; and all the rest together with the last of them. Cut short at any point, it goes on where
+    it was when it is called again. ``on_progress`` gets the number of removed calls. What they added
+    to the rollups goes when these are folded. Returns what was removed.
 
     Raises:
         OperatorError: where the database is not a managed one, or the organization is gone.

@@ -29,7 +29,7 @@ async def in_background(work: Callable[[], T]) -> T:
             decide, value = outcome.set_result, work()
         except Exception as error:
             decide, value = outcome.set_exception, error
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, and nothing waits any more
             loop.call_soon_threadsafe(settle, decide, value)
 
     threading.Thread(target=run, name="call-analytics reader", daemon=True).start()

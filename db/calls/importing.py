@@ -62,8 +62,8 @@ async def import_calls(
     """Store a file's calls; a call whose SID is known is updated, so a file may come twice.
 
     A bad row is handed to ``on_reject``, and the rest goes in; or, where the import is strict,
-    nothing does. ``on_progress`` hears of every batch, once it is committed. Who is cancelled once
-    commits the batch that is being stored, and tells of it, before the cancellation goes on.
+    nothing does. ``on_progress`` is called after each batch is committed. A first
+    cancellation takes effect after the batch that is being stored is committed and reported.
 
     Raises:
         OperatorError: where the file is no export, or has bad rows and the import is strict.

@@ -85,8 +85,8 @@ async def store_calls(
 ) -> Stored:
     """Store calls of one organization, whose SIDs must differ, in the current transaction.
 
-    Each statement decides row by row, and waits for whoever is writing the same SID at that
-    moment; so what it returns is what this organization owns.
+    Each statement decides row by row, and waits for any other transaction that is writing the same
+    SID at that moment; so what it returns is what this organization owns.
     """
     new = await _store(
         connection,
