@@ -21,8 +21,8 @@ async def remove_organization(
     """Remove an organization, its users and their keys, its assistants and their calls.
 
     Keys go first, so that no client reads what is left; then the calls, in transactions of bounded
-    length; and all the rest together with the last of them. Cut short at any point, it goes on where
-    it was when it is called again. ``on_progress`` gets the number of removed calls. What they added
+    length; and all the rest together with the last of them. Cut short at any point, it goes on
+    when it is called again. ``on_progress`` gets the number of removed calls. What they have added
     to the rollups goes when these are folded. Returns what was removed.
 
     Raises:

@@ -3,16 +3,15 @@
 Timestamps carry no zone and are UTC, as they are stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import BigInteger, ColumnElement
+from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.measures import Measure
-from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import Grain
 
 
@@ -52,13 +51,16 @@ class Dimension:
 
     name: str
     """The name of its column, in answers and in rollups."""
-    of_call: ColumnElement[Any] | InstrumentedAttribute[Any]
-    """A call's value."""
+    type: TypeEngine[Any]
+    of_call: Callable[[Any], ColumnElement[Any]]
+    """A call's value, made of the columns of the table of calls."""
     is_stored: bool
     """Whether rollups keep it."""
 
 
-ASSISTANT = Dimension("assistant_id", Call.assistant_id, is_stored=True)
+ASSISTANT = Dimension(
+    "assistant_id", BigInteger(), lambda calls: calls.assistant_id, is_stored=True
+)
 """Rows of an assistant carry its name besides, as ``assistant_name``."""
 
 

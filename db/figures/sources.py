@@ -4,6 +4,7 @@ A source is a common table expression with a row for each of its keys: the bucke
 steps, and its dimensions. It adds up rollups and calls, each read by its tiles.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy.sql.selectable import CTE
 
 from call_analytics.db.figures.measures import Measure, sums_of_calls, total_of
 from call_analytics.db.figures.query import Dimension
-from call_analytics.db.figures.tile_tables import TILE_TABLES
+from call_analytics.db.figures.tile_tables import TILE_TABLES, Columns, TileTables
 from call_analytics.db.functions import is_instant
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
@@ -54,11 +55,11 @@ def summed(source: Source, dialect: str, *, use_rollups: bool) -> CTE:
     """The source as a common table expression."""
     tables = TILE_TABLES[dialect]
     name = f"source_{source.number}"
-    calls = _calls(source, tables.table(source.tiles_of_calls))
+    calls = _calls(source, tables)
     if not use_rollups:
         return calls.cte(name)
     tiles = tables.table(source.tiles_of_rollups)
-    all_parts = union_all(calls, _sums(source, tiles), _log(source, tiles)).subquery()
+    all_parts = union_all(calls, _sums(source, tables, tiles), _log(source, tiles)).subquery()
     keys = [all_parts.c[key] for key in _names_of_keys(source)]
     sums = [total_of(all_parts.c[measure.name]).label(measure.name) for measure in source.measures]
     return select(*keys, *sums).group_by(*keys).cte(name)
@@ -69,20 +70,60 @@ def _names_of_keys(source: Source) -> list[str]:
     return ["bucket", *names] if source.has_steps else names
 
 
-def _calls(source: Source, tiles: FromClause) -> Select[Any]:
+def _calls(source: Source, tables: TileTables) -> Select[Any]:
+    """The calls in the tiles, summed up."""
+    tiles = tables.table(source.tiles_of_calls)
+    calls = Call.__table__
+    started_at = calls.c.started_at
+    condition = and_(
+        in_scope(calls.c.assistant_id),
+        started_at >= tiles.c.start,
+        started_at < tiles.c.end,
+        is_instant(started_at),
+    )
+    rows, columns = tables.join(tiles, calls, condition)
     keys: list[ColumnElement[Any]] = []
     if source.has_steps:
-        keys.append(_bucket(tiles, Call.started_at))
-    keys += [dimension.of_call.label(dimension.name) for dimension in source.dimensions]
-    started_at = Call.started_at
-    in_tile = and_(started_at >= tiles.c.start, started_at < tiles.c.end)
-    return (
-        select(*keys, *sums_of_calls(source.measures, Call.status, Call.duration))
-        .select_from(tiles)
-        .join(Call, in_tile)
-        .where(in_scope(Call.assistant_id), is_instant(started_at))
-        .group_by(*keys)
+        keys.append(_bucket(tiles, columns.started_at))
+    keys += [dimension.of_call(columns).label(dimension.name) for dimension in source.dimensions]
+    sums = sums_of_calls(source.measures, columns.status, columns.duration)
+    return select(*keys, *sums).select_from(rows).group_by(*keys)
+
+
+def _sums(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
+    """The sums in the tiles: those of the organization, or of its assistants."""
+    table = assistant_sums if source.dimensions else organization_sums
+    condition = and_(
+        table.c.organization_id == ORGANIZATION,
+        table.c.grain == tiles.c.grain,
+        table.c.bucket >= tiles.c.start,
+        table.c.bucket < tiles.c.end,
     )
+    rows, columns = tables.join(tiles, table, condition)
+    keys: list[ColumnElement[Any]] = []
+    if source.has_steps:
+        keys.append(func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket"))
+    return _stored(source, keys, rows, columns)
+
+
+def _log(source: Source, tiles: FromClause) -> Select[Any]:
+    """What is not folded yet, in the same tiles."""
+    table = rollup_log
+    condition = and_(
+        in_scope(table.c.assistant_id),
+        table.c.bucket >= tiles.c.start,
+        table.c.bucket < tiles.c.end,
+    )
+    keys = [_bucket(tiles, table.c.bucket)] if source.has_steps else []
+    return _stored(source, keys, tiles.join(table, condition), table.c)
+
+
+def _stored(
+    source: Source, keys: Sequence[ColumnElement[Any]], rows: FromClause, columns: Columns
+) -> Select[Any]:
+    dimensions = [columns[dimension.name] for dimension in source.dimensions]
+    sums = [columns[measure.name] for measure in source.measures]
+    return select(*keys, *dimensions, *sums).select_from(rows)
 
 
 def _bucket(tiles: FromClause, moment: Any) -> Label[Any]:  # noqa: ANN401 - of two tables
@@ -92,39 +133,3 @@ def _bucket(tiles: FromClause, moment: Any) -> Label[Any]:  # noqa: ANN401 - of 
     }
     by_grain = case(grains, value=tiles.c.grain, else_=moment)
     return func.coalesce(tiles.c.bucket, by_grain, type_=DateTime()).label("bucket")
-
-
-def _sums(source: Source, tiles: FromClause) -> Select[Any]:
-    """The sums in the tiles: those of the organization, or of its assistants."""
-    columns = (assistant_sums if source.dimensions else organization_sums).c
-    in_tile = and_(
-        columns.grain == tiles.c.grain,
-        columns.bucket >= tiles.c.start,
-        columns.bucket < tiles.c.end,
-    )
-    keys: list[ColumnElement[Any]] = []
-    if source.has_steps:
-        keys.append(func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket"))
-    keys += [columns[dimension.name] for dimension in source.dimensions]
-    return (
-        select(*keys, *(columns[measure.name] for measure in source.measures))
-        .select_from(tiles)
-        .join(columns.grain.table, in_tile)
-        .where(columns.organization_id == ORGANIZATION)
-    )
-
-
-def _log(source: Source, tiles: FromClause) -> Select[Any]:
-    """What is not folded yet, in the same tiles."""
-    columns = rollup_log.c
-    in_tile = and_(columns.bucket >= tiles.c.start, columns.bucket < tiles.c.end)
-    keys: list[ColumnElement[Any]] = []
-    if source.has_steps:
-        keys.append(_bucket(tiles, columns.bucket))
-    keys += [columns[dimension.name] for dimension in source.dimensions]
-    return (
-        select(*keys, *(columns[measure.name] for measure in source.measures))
-        .select_from(tiles)
-        .join(rollup_log, in_tile)
-        .where(in_scope(columns.assistant_id))
-    )

@@ -152,7 +152,7 @@ class _Columns:
         dimensions = {dimension for group in groups for dimension in group.dimensions}
         self._types: dict[str, Any] = {"position": Integer(), "bucket": DateTime()}
         for dimension in sorted(dimensions, key=lambda dimension: dimension.name):
-            self._types[dimension.name] = dimension.of_call.type
+            self._types[dimension.name] = dimension.type
         self.keys = list(self._types)
         """What rows are in the order of, within their group."""
         self._types[ASSISTANT_NAME] = String()

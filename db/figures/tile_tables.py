@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     FromClause,
     Integer,
@@ -17,13 +18,18 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    literal_column,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.tiles import Tile
+
+Columns = Any
+"""The columns of a table, by their names."""
 
 TYPES: dict[str, TypeEngine[Any]] = {
     "bucket": DateTime(),
@@ -43,6 +49,15 @@ class TileTables(Protocol):
 
     def parameters(self, name: str, tiles: Sequence[Tile]) -> dict[str, Any]:
         """The parameters of this name, holding these tiles."""
+        ...
+
+    def join(
+        self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
+    ) -> tuple[FromClause, Columns]:
+        """The rows of a table that meet a condition on it and on the tiles, and its columns.
+
+        For each tile the index of the table is searched once, whatever the planner knows of it.
+        """
         ...
 
 
@@ -67,6 +82,13 @@ class PostgreSQLTileTables:
             f"{name}_start": [tile.start for tile in tiles],
             f"{name}_end": [tile.end or self.INFINITY for tile in tiles],
         }
+
+    def join(
+        self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
+    ) -> tuple[FromClause, Columns]:
+        # The planner does not take a subquery with an OFFSET apart.
+        rows = select(table).where(condition).offset(literal_column("0")).lateral()
+        return tiles.join(rows, true()), rows.c
 
 
 class SQLiteTileTables:
@@ -98,6 +120,11 @@ class SQLiteTileTables:
             for tile in tiles
         ]
         return {name: orjson.dumps(rows).decode()}
+
+    def join(
+        self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
+    ) -> tuple[FromClause, Columns]:
+        return tiles.join(table, condition), table.c
 
 
 def _text(moment: datetime) -> str:

@@ -60,7 +60,13 @@ def _tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Iter
     yield from _in_whole_spans(steps.spans[first:last], tuple(grains))
     for span in steps.spans[last:]:
         yield from _in_span(span, window, grains)
-    rest = max([window.start, *(span.end for span in steps.spans[-1:])])
+    rest = window.start
+    if steps.spans and steps.spans[-1].end > window.start:
+        # Up to the next bucket of the grain, which may have begun in another bucket of the zone.
+        start = steps.spans[-1].end
+        rest = steps.rest.ceil(start)
+        until = rest if window.end is None else min(rest, window.end)
+        yield from _in_bucket(start, start, until, grains)
     yield from _by_grain(steps.rest, rest, window.end, grains)
 
 

@@ -177,7 +177,7 @@ class PostgreSQLTriggers:
             """,
             f"""
             CREATE INDEX ix_call_rollups_assistants_assistant
-            ON {schema}.call_rollups_assistants (assistant_id, grain, bucket)
+            ON {schema}.call_rollups_assistants (assistant_id)
             """,
             f"""
             CREATE TABLE {schema}.call_rollups_organizations (

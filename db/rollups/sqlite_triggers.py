@@ -93,7 +93,7 @@ class SQLiteTriggers:
             """,
             """
             CREATE INDEX ix_call_rollups_assistants_assistant
-            ON call_rollups_assistants (assistant_id, grain, bucket)
+            ON call_rollups_assistants (assistant_id)
             """,
             f"""
             CREATE TABLE call_rollups_organizations (

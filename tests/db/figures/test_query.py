@@ -13,7 +13,6 @@ from sqlalchemy import String, case, func, literal_column
 
 from call_analytics.db.figures.measures import CALLS, DURATION, Measure
 from call_analytics.db.figures.query import ASSISTANT, Dimension, FigureQuery, Group, Window
-from call_analytics.db.models import Call
 from call_analytics.resolvers.calendar import Step, steps
 from tests import oracle
 from tests.oracle import Row
@@ -46,7 +45,7 @@ class Case:
 
 
 @given(data=st.data())
-@hypothesis_settings(max_examples=80)
+@hypothesis_settings(max_examples=100)
 def test_any_window_and_any_steps(platform: Platform, data: st.DataObject) -> None:
     drawn = Case(data.draw)
     organization = _fill(platform, drawn)
@@ -152,7 +151,10 @@ LONG = Measure(
 )
 """A measure that the product does not have."""
 FIRST_LETTER = Dimension(
-    "first_letter", func.substr(Call.status, 1, 1, type_=String()), is_stored=False
+    "first_letter",
+    String(),
+    lambda calls: func.substr(calls.status, 1, 1, type_=String()),
+    is_stored=False,
 )
 """A dimension that it does not have."""
 

@@ -83,12 +83,13 @@ def test_totals_alone_compute_nothing_else(platform: Platform, *, use_rollups: b
     sql = _sql(platform, (Group(FEW),), use_rollups=use_rollups)
 
     assert "assistant_name" not in sql.replace("as assistant_name", "")
-    assert "duration" not in sql.partition("as varchar")[0]
+    assert "duration, 0)" not in sql
+    assert "duration !=" not in sql
 
 
 def test_calls_are_read_once(platform: Platform) -> None:
     for groups in EVERY_SELECTION:
-        assert _sql(platform, groups, use_rollups=False).count("join calls") == 1
+        assert _sql(platform, groups, use_rollups=False).count("started_at >=") == 2
 
 
 def _sql(platform: Platform, groups: tuple[Group, ...], *, use_rollups: bool) -> str:
@@ -187,7 +188,9 @@ async def _explain(
     async with connect(platform.reader) as connection:
         if connection.dialect.name == "sqlite":
             rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", in_order)
-            return [{"detail": row.detail} for row in rows if row.detail.split()[1] in INDEXES]
+            return [
+                {"detail": row.detail} for row in rows if INDEXES.keys() & set(row.detail.split())
+            ]
         found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}", in_order)
         plans = found.scalar_one()
         plans = json.loads(plans) if isinstance(plans, str) else plans
@@ -211,6 +214,7 @@ def _assert_index_only(platform: Platform, nodes: list[dict[str, Any]]) -> None:
             assert node["detail"] in SQLITE_SEARCHES
         elif node["Node Type"] != "Bitmap Heap Scan":  # the scan of the index is below it
             assert node["Node Type"] in {"Index Only Scan", "Index Scan", "Bitmap Index Scan"}
+            assert node["Index Name"] in INDEXES.values()
             table = next(name for name, index in INDEXES.items() if index == node["Index Name"])
             for condition in CONDITIONS[table]:
                 assert condition in node["Index Cond"]

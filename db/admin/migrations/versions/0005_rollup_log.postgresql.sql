@@ -31,7 +31,7 @@ CREATE TABLE {schema}.call_rollups_assistants (
 );
 --
 CREATE INDEX ix_call_rollups_assistants_assistant
-ON {schema}.call_rollups_assistants (assistant_id, grain, bucket);
+ON {schema}.call_rollups_assistants (assistant_id);
 --
 CREATE TABLE {schema}.call_rollups_organizations (
     organization_id bigint NOT NULL,

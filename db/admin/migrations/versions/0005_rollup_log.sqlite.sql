@@ -31,7 +31,7 @@ CREATE TABLE call_rollups_assistants (
 ) WITHOUT ROWID;
 --
 CREATE INDEX ix_call_rollups_assistants_assistant
-ON call_rollups_assistants (assistant_id, grain, bucket);
+ON call_rollups_assistants (assistant_id);
 --
 CREATE TABLE call_rollups_organizations (
     organization_id INTEGER NOT NULL,
