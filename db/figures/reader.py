@@ -97,7 +97,6 @@ class FigureReader:
         try:
             return await self._read(query)
         except DatabaseChanged:
-            # Even where rollups are ready, they may not be for this organization.
             self._use_rollups = False
             self.look_again()
             return await read_figures(query, database=self._database, use_rollups=False)

@@ -114,7 +114,7 @@ _calls = st.lists(
 
 
 @given(calls=_calls)
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=30)
 def test_the_answer_is_the_oracle_s(platform: Platform, calls: list[Any]) -> None:
     organization, other = _fill(platform, calls)
 
@@ -161,7 +161,7 @@ def test_another_organization_s_rows_change_nothing(platform: Platform, calls: l
         assistant_limit=st.integers(1, 100),
     ),
 )
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=30)
 def test_asking_for_fewer_figures_changes_no_value(
     platform: Platform, calls: list[Any], selected: Question
 ) -> None:

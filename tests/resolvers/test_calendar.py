@@ -29,7 +29,7 @@ _moments = st.sampled_from([zone for zone in ZONES if zone.name != "UTC"]).flatm
 
 
 @given(drawn=_moments, step=st.sampled_from(Step), week_starts_on=st.integers(0, 6))
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=150)
 def test_an_instant_is_in_the_bucket_of_its_local_date_and_hour(
     drawn: tuple[ZoneInfo, datetime, list[timedelta]], step: Step, week_starts_on: int
 ) -> None:

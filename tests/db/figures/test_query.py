@@ -45,7 +45,7 @@ class Case:
 
 
 @given(data=st.data())
-@hypothesis_settings(max_examples=100)
+@hypothesis_settings(max_examples=40)
 def test_any_window_and_any_steps(platform: Platform, data: st.DataObject) -> None:
     drawn = Case(data.draw)
     organization = _fill(platform, drawn)

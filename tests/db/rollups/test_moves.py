@@ -366,7 +366,7 @@ def test_whatever_happens_to_assistants_the_figures_agree(loose: Platform) -> No
 
     Machine.platform = loose
     run_state_machine_as_test(
-        Machine, settings=hypothesis_settings(max_examples=10, stateful_step_count=10)
+        Machine, settings=hypothesis_settings(max_examples=6, stateful_step_count=10)
     )
 
 
@@ -405,7 +405,7 @@ CONCURRENT = {
     "emptying": [[CALL], [MOVE], [FOLD], [TRUNCATE]],
 }
 """The statements of some transactions, which take turns."""
-ORDERS = 4
+ORDERS = 2
 """So many orders of the turns are tried of each, chosen at random."""
 
 
