@@ -24,6 +24,8 @@ from tests.platform import Platform
 from tests.postgres import PostgresCluster
 from tests.terminal import CTRL_C, on_terminal
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:

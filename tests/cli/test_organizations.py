@@ -12,6 +12,8 @@ from tests.command import run
 from tests.platform import Platform
 from tests.terminal import CTRL_C, on_terminal
 
+pytestmark = pytest.mark.slow
+
 HEADINGS = (
     "    id  organization              name                      assistants          calls    keys"
 )

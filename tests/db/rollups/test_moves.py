@@ -29,6 +29,8 @@ from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.db.rollups.agreement import agree_in_one_snapshot, assert_agreement, differences
 from tests.platform import NOW, Platform, call_row
 
+pytestmark = pytest.mark.slow
+
 START = NOW.replace(tzinfo=None)
 
 
