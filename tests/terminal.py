@@ -18,6 +18,7 @@ import pyte
 from tests.command import COMMAND, WAIT_SECONDS, environment, wait_until
 
 CTRL_C = "\x03"
+COLUMNS, ROWS = 80, 24
 
 
 class Terminal:
@@ -26,7 +27,7 @@ class Terminal:
     def __init__(self, descriptor: int, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
         self._descriptor = descriptor
-        self._screen = pyte.HistoryScreen(80, 24, history=1_000)
+        self._screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1_000)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._reader = threading.Thread(target=self._read)
@@ -46,13 +47,16 @@ class Terminal:
         """All lines, those above the screen as well, up to the last that has something on it."""
         with self._lock:
             above = [
-                "".join(line[column].data for column in range(80))
+                "".join(line[column].data for column in range(COLUMNS))
                 for line in self._screen.history.top
             ]
-            shown = [line.rstrip() for line in [*above, *self._screen.display]]
-        while shown and not shown[-1]:
-            shown.pop()
-        return shown
+            return _written([*above, *self._screen.display])
+
+    @property
+    def shown(self) -> list[str]:
+        """The lines that are on the screen, up to the last that has something on it."""
+        with self._lock:
+            return _written(self._screen.display)
 
     @property
     def text(self) -> str:
@@ -93,7 +97,7 @@ def on_terminal(
     ``on_ctrl_c`` is what the command finds set for SIGINT as it starts.
     """
     keyboard, screen = pty.openpty()
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     process = subprocess.Popen(
         [COMMAND, *arguments],
         cwd=directory,
@@ -113,6 +117,14 @@ def on_terminal(
             process.kill()
         terminal.wait_for_end()
         os.close(keyboard)
+
+
+def _written(lines: list[str]) -> list[str]:
+    """Lines without the blanks after them, up to the last that has something on it."""
+    written = [line.rstrip() for line in lines]
+    while written and not written[-1]:
+        written.pop()
+    return written
 
 
 def _take(screen: int, on_ctrl_c: signal.Handlers) -> None:

@@ -1,34 +1,23 @@
 """``call-analytics demo``, as a newcomer runs it: on a terminal, twice, and with a port taken."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import select
 import signal
 import socket
-import struct
-import subprocess
-import termios
-import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import pyte
 import pytest
 
-from tests.command import COMMAND, WAIT_SECONDS, environment, run, started, wait_until
+from tests.command import WAIT_SECONDS, run, started, wait_until
+from tests.terminal import ROWS, on_terminal
 
 pytestmark = pytest.mark.slow  # each of them starts the command
 
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 LINK = re.compile(rf"(http://127\.0\.0\.1:\d+)/graphql#key=({KEY.pattern})")
-ROWS, COLUMNS = 24, 80
 
 
 @pytest.mark.starts_server
@@ -97,22 +86,22 @@ def test_a_port_in_use_is_named_before_anything_is_touched(tmp_path: Path, given
 
 @pytest.mark.starts_server
 def test_link_and_key_stay_the_last_lines_of_a_terminal(tmp_path: Path) -> None:
-    with _on_terminal(tmp_path, "demo", "--port", "0") as (terminal, process):
-        wait_until(lambda: "startup complete" in terminal.text(), terminal.text)
-        found = LINK.search(terminal.text())
-        assert found is not None, terminal.text()
+    with on_terminal(tmp_path, "demo", "--port", "0") as terminal:
+        wait_until(lambda: "startup complete" in terminal.text, lambda: terminal.text)
+        found = LINK.search(terminal.text)
+        assert found is not None, terminal.text
         base, key = found.groups()
         last_lines = [f"Open  {base}/graphql#key={key}", f"Key   {key}"]
-        assert terminal.lines()[-2:] == last_lines
+        assert terminal.shown[-2:] == last_lines
 
         query = {"query": "query Week { callAnalytics { totalCalls } }"}
         headers = {"Authorization": f"Bearer {key}"}
         for _ in range(2 * ROWS):  # more than the terminal has lines
             httpx2.post(f"{base}/graphql", json=query, headers=headers, timeout=WAIT_SECONDS)
         httpx2.post(f"{base}/graphql", json=query, timeout=WAIT_SECONDS)
-        wait_until(lambda: "UNAUTHENTICATED" in terminal.text(), terminal.text)
+        wait_until(lambda: "UNAUTHENTICATED" in terminal.text, lambda: terminal.text)
 
-        lines = terminal.lines()
+        lines = terminal.shown
         assert lines[-2:] == last_lines
         assert len(lines) == ROWS
         *requests, refused, empty = lines[:-2]
@@ -124,74 +113,10 @@ def test_link_and_key_stay_the_last_lines_of_a_terminal(tmp_path: Path) -> None:
         ), refused
         assert empty == ""
 
-        process.send_signal(signal.SIGINT)
-        process.wait(WAIT_SECONDS)
-        wait_until(lambda: "Finished server process" in terminal.text(), terminal.text)
-        assert [line for line in terminal.lines() if line][-2:] == last_lines
-
-
-class _Terminal:
-    """What is on the screen of a terminal of 80 x 24."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.ByteStream(self._screen)
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def lines(self) -> list[str]:
-        """Its lines, up to the last that is not empty."""
-        return self.text().splitlines()
-
-    def text(self) -> str:
-        """The same as one text."""
-        with self._lock:
-            return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
-
-    def close(self) -> None:
-        """Read no more."""
-        self._closing.set()
-        self._reader.join()
-        os.close(self._descriptor)
-
-    def _read(self) -> None:
-        while not self._closing.is_set():
-            if select.select([self._descriptor], [], [], 0.1)[0]:
-                try:
-                    written = os.read(self._descriptor, 65_536)
-                except OSError:  # the command has ended
-                    return
-                with self._lock:
-                    self._stream.feed(written)
-
-
-@contextmanager
-def _on_terminal(
-    directory: Path, *arguments: str
-) -> Iterator[tuple[_Terminal, "subprocess.Popen[bytes]"]]:
-    """Run the command on a terminal, until the end of the block."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    terminal = _Terminal(ours)
-    process = subprocess.Popen(
-        [COMMAND, *arguments],
-        cwd=directory,
-        env=environment({}) | {"TERM": "xterm-256color"},
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        start_new_session=True,
-    )
-    os.close(its)
-    try:
-        yield terminal, process
-    finally:
-        process.kill()
-        process.wait(WAIT_SECONDS)
-        terminal.close()
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.process.wait(WAIT_SECONDS)
+        wait_until(lambda: "Finished server process" in terminal.text, lambda: terminal.text)
+        assert [line for line in terminal.shown if line][-2:] == last_lines
 
 
 def _get(url: str, key: str) -> dict[str, Any]:

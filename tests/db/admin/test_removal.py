@@ -13,7 +13,7 @@ from call_analytics.db.models import Call, UserApiKey
 from call_analytics.db.rollups.differences import Difference
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
-from call_analytics.db.rollups.upkeep import verify_rollups
+from tests.db.rollups.agreement import differences
 from tests.platform import Platform, recorded_statements
 
 
@@ -81,8 +81,7 @@ def _found(platform: Platform) -> OrganizationListing:
 
 
 def _differences(platform: Platform) -> list[Difference]:
-    found: list[Difference] = []
-    platform.run(verify_rollups(platform.writer, found.append, repair=False))
+    found: list[Difference] = platform.run(differences(platform))
     return found
 
 

@@ -11,6 +11,7 @@ from call_analytics.db.figures.statement import READINESS, READY
 from call_analytics.db.rollups.differences import Difference
 from call_analytics.db.rollups.upkeep import verify_rollups
 from tests.figures import EVERYTHING
+from tests.oracle import Row
 from tests.platform import NOW, Platform
 
 WINDOW = Window((NOW - timedelta(days=90, minutes=7)).replace(tzinfo=None))
@@ -28,23 +29,35 @@ async def assert_agreement(platform: Platform, organizations: Iterable[int]) -> 
     from_rollups = []
     for organization in organizations:
         figures, raw = [await read(platform, organization, raw=raw) for raw in (False, True)]
-        assert figures.groups == raw.groups
         now = NOW + timedelta(minutes=-7)
-        expected = platform.expected(organization, "90d", now=now)
-        (totals,), _daily, assistants = figures.groups
-        assert (totals.calls, totals.completed, totals.failed, totals.ongoing) == (
-            expected["total_calls"],
-            expected["completed_calls"],
-            expected["failed_calls"],
-            expected["ongoing_calls"],
-        )
-        assert totals.completed_duration == expected["total_duration"]
-        assert [(row.assistant_id, row.calls, row.duration) for row in assistants] == [
-            (stat["assistant_id"], stat["calls"], stat["duration"])
-            for stat in expected["top_assistants"]
-        ]
+        assert_right(figures, raw, platform.expected(organization, "90d", now=now))
         from_rollups.append(figures.from_rollups)
     return from_rollups
+
+
+def assert_right(figures: Figures, raw: Figures, expected: Row) -> None:
+    """Rollups, calls and the oracle give the same figures."""
+    assert figures.groups == raw.groups
+    (totals,), daily, assistants = figures.groups
+    assert (totals.calls, totals.completed, totals.failed, totals.ongoing) == (
+        expected["total_calls"],
+        expected["completed_calls"],
+        expected["failed_calls"],
+        expected["ongoing_calls"],
+    )
+    assert totals.completed_duration == expected["total_duration"]
+    assert {
+        day.bucket.date().isoformat(): {
+            "total": day.calls,
+            "completed": day.completed,
+            "failed": day.failed,
+        }
+        for day in daily
+    } == expected["daily_stats"]
+    assert [(row.assistant_id, row.calls, row.duration) for row in assistants] == [
+        (stat["assistant_id"], stat["calls"], stat["duration"])
+        for stat in expected["top_assistants"]
+    ]
 
 
 async def agree_in_one_snapshot(platform: Platform, organization: int) -> bool:
@@ -64,8 +77,8 @@ async def agree_in_one_snapshot(platform: Platform, organization: int) -> bool:
     return True
 
 
-async def differences(platform: Platform) -> list[Difference]:
+async def differences(platform: Platform, *, repair: bool = False) -> list[Difference]:
     """What ``rollups verify`` finds."""
     found: list[Difference] = []
-    await verify_rollups(platform.writer, found.append, repair=False)
+    await verify_rollups(platform.writer, found.append, repair=repair)
     return found

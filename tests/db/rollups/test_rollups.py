@@ -31,6 +31,7 @@ from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.state import RollupState, rollup_state, rollup_status
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, verify_rollups
 from tests.conftest import ServiceFactory
+from tests.db.rollups.agreement import assert_right, differences
 from tests.figures import EVERYTHING
 from tests.platform import NOW, PERIOD_DAYS, Platform, call_row
 from tests.postgres import PostgresCluster
@@ -649,28 +650,7 @@ def _assert_agreement(
     figures, raw = (
         platform.run(_read(platform, organization, now, days, raw=raw)) for raw in (False, True)
     )
-    assert figures.groups == raw.groups
-    expected = platform.expected(organization, period, now=now)
-    (totals,), daily, assistants = figures.groups
-    assert (totals.calls, totals.completed, totals.failed, totals.ongoing) == (
-        expected["total_calls"],
-        expected["completed_calls"],
-        expected["failed_calls"],
-        expected["ongoing_calls"],
-    )
-    assert totals.completed_duration == expected["total_duration"]
-    assert {
-        day.bucket.date().isoformat(): {
-            "total": day.calls,
-            "completed": day.completed,
-            "failed": day.failed,
-        }
-        for day in daily
-    } == expected["daily_stats"]
-    assert [(row.assistant_id, row.calls, row.duration) for row in assistants] == [
-        (stat["assistant_id"], stat["calls"], stat["duration"])
-        for stat in expected["top_assistants"]
-    ]
+    assert_right(figures, raw, platform.expected(organization, period, now=now))
     return figures
 
 
@@ -683,8 +663,7 @@ def _assert_parts_agree(figures: Figures) -> None:
 
 
 def _differences(platform: Platform, *, repair: bool = False) -> list[Difference]:
-    found: list[Difference] = []
-    platform.run(verify_rollups(platform.writer, found.append, repair=repair))
+    found: list[Difference] = platform.run(differences(platform, repair=repair))
     return found
 
 
