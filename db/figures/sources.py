@@ -82,9 +82,7 @@ def _calls(source: Source, tables: TileTables) -> Select[Any]:
         is_instant(started_at),
     )
     rows, columns = tables.join(tiles, calls, condition)
-    keys: list[ColumnElement[Any]] = []
-    if source.has_steps:
-        keys.append(_bucket(tiles, columns.started_at))
+    keys = [_bucket(tiles, columns.started_at)] if source.has_steps else []
     keys += [dimension.of_call(columns).label(dimension.name) for dimension in source.dimensions]
     sums = sums_of_calls(source.measures, columns.status, columns.duration)
     return select(*keys, *sums).select_from(rows).group_by(*keys)
@@ -100,10 +98,8 @@ def _sums(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
         table.c.bucket < tiles.c.end,
     )
     rows, columns = tables.join(tiles, table, condition)
-    keys: list[ColumnElement[Any]] = []
-    if source.has_steps:
-        keys.append(func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket"))
-    return _stored(source, keys, rows, columns)
+    bucket = func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket")
+    return _stored(source, [bucket] if source.has_steps else [], rows, columns)
 
 
 def _log(source: Source, tiles: FromClause) -> Select[Any]:

@@ -104,3 +104,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     table.name: tuple(table.columns.keys()) for table in (*FOLDED, rollups_state)
 }
 """The columns of each table. A database may need more tables, and more columns of the state."""
+
+OLD_TABLES = ("call_rollups",)
+"""Tables of earlier layouts."""

@@ -18,7 +18,7 @@ from call_analytics.db.catalogs import Relation
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
 from call_analytics.db.functions import is_instant
 from call_analytics.db.rollups.grains import QUARTER_HOUR
-from call_analytics.db.rollups.layout import COLUMNS, FOLDED, LAYOUT, SUMS, WATCHED
+from call_analytics.db.rollups.layout import COLUMNS, FOLDED, LAYOUT, OLD_TABLES, SUMS, WATCHED
 from call_analytics.db.rollups.postgresql_functions import FUNCTION
 from call_analytics.db.rollups.postgresql_privileges import (
     PRIVILEGES,
@@ -55,16 +55,21 @@ class Watched(NamedTuple):
 WATCHED_EVENTS = [Watched(table, event) for table, events in EVENTS.items() for event in events]
 _FUNCTIONS = [event.name for event in WATCHED_EVENTS]
 _FOLDED = [table.name for table in FOLDED]
-OLD_TABLES = ("call_rollups",)
-"""Tables of earlier layouts."""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_literal, names))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _triggers_of(table: str) -> str:
     names = [watched.name for watched in WATCHED_EVENTS if watched.table == table]
-    listed = ", ".join(f"'{name}'" for name in names)
     return f"""{len(names)} = (
     SELECT count(*) FROM pg_trigger WHERE tgrelid = '{table}'::regclass
-    AND tgenabled IN ('O', 'A') AND tgname IN ({listed})
+    AND tgenabled IN ('O', 'A') AND tgname IN ({_listed(names)})
 )"""
 
 
@@ -224,14 +229,6 @@ class PostgreSQLTriggers:
             *(f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _FUNCTIONS),
             *(f"DROP TABLE IF EXISTS {table}" for table in (*TABLES, *OLD_TABLES)),
         ]
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(_literal, names))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _path(relation: Relation) -> str:

@@ -12,10 +12,7 @@ from call_analytics.db.catalogs import Relation
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
 from call_analytics.db.functions import is_instant
 from call_analytics.db.rollups.grains import QUARTER_HOUR
-from call_analytics.db.rollups.layout import COLUMNS, LAYOUT, SUMS, WATCHED
-
-OLD_TABLES = ("call_rollups",)
-"""Tables of earlier layouts."""
+from call_analytics.db.rollups.layout import COLUMNS, LAYOUT, OLD_TABLES, SUMS, WATCHED
 
 TRIGGERS = {
     "call_rollups_insert": "INSERT ON calls",

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, Table, func, inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.obstacles import Finding
 from call_analytics.db.engine import Database, connect
@@ -108,11 +109,10 @@ async def rollup_status(database: Database) -> RollupStatus:
     condition = await rollup_condition(database)
     if condition.state in UNUSABLE:
         return RollupStatus(condition.state, 0, 0, condition.finding)
-    rows = 0
     async with connect(database) as connection:
-        for table in (assistant_sums, organization_sums):
-            rows += await connection.scalar(select(func.count()).select_from(table)) or 0
-    return RollupStatus(condition.state, rows, await rollup_backlog(database), condition.finding)
+        sums = [await _count(connection, table) for table in (assistant_sums, organization_sums)]
+        waiting = await _count(connection, rollup_log)
+    return RollupStatus(condition.state, sum(sums), waiting, condition.finding)
 
 
 async def rollup_backlog(database: Database) -> int:
@@ -120,7 +120,11 @@ async def rollup_backlog(database: Database) -> int:
     if await rollup_state(database) in UNUSABLE:
         return 0
     async with connect(database) as connection:
-        return await connection.scalar(select(func.count()).select_from(rollup_log)) or 0
+        return await _count(connection, rollup_log)
+
+
+async def _count(connection: AsyncConnection, table: Table) -> int:
+    return await connection.scalar(select(func.count()).select_from(table)) or 0
 
 
 def _columns(connection: Connection, tables: Iterable[str]) -> dict[str, set[str]]:
