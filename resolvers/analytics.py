@@ -46,7 +46,7 @@ class Analytics:
         if not groups:
             return report
         start = window.start.astimezone(UTC).replace(tzinfo=None)
-        query = FigureQuery(organization_id, StoredWindow(start), tuple(groups.values()))
+        query = FigureQuery(organization_id, (StoredWindow(start),), tuple(groups.values()))
         with expected_errors():
             figures = await self._reader.read(query)
         report = replace(report, sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS)

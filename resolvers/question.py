@@ -13,7 +13,7 @@ from call_analytics.db.figures.measures import (
     ONGOING,
     Measure,
 )
-from call_analytics.db.figures.query import ASSISTANT, Group, Steps
+from call_analytics.db.figures.query import ASSISTANT, Group, Ranking, Steps
 from call_analytics.db.rollups.grains import DAY
 from call_analytics.resolvers.window import Period
 
@@ -81,7 +81,7 @@ def groups_of(question: Question) -> dict[str, Group]:
         groups["per_assistant"] = Group(
             _union(PER_ASSISTANT, question.per_assistant),
             dimensions=(ASSISTANT,),
-            largest=question.assistant_limit,
+            ranking=Ranking(question.assistant_limit),
         )
     return groups
 
