@@ -80,13 +80,18 @@ def summed(source: Source, dialect: str) -> CTE:
     name = f"source_{source.number}"
     calls = _calls(source, tables)
     if not source.use_rollups:
-        return calls.cte(name)
+        return _once(calls, name)
     tiles = tables.table(source.tiles_of_rollups)
     stored = _sums(source, tables, tiles), _log(source, tables, tiles)
     all_parts = union_all(calls, *stored).subquery()
     keys = [all_parts.c[key] for key in _names_of_keys(source)]
     sums = [total_of(all_parts.c[measure.name]).label(measure.name) for measure in source.measures]
-    return select(*keys, *sums).group_by(*keys).cte(name)
+    return _once(select(*keys, *sums).group_by(*keys), name)
+
+
+def _once(rows: Select[Any], name: str) -> CTE:
+    """A common table expression that is read once, also where a subquery asks it for each row."""
+    return rows.cte(name).prefix_with("MATERIALIZED")
 
 
 def _names_of_keys(source: Source) -> list[str]:

@@ -199,6 +199,7 @@ def _nearest_ranks(number: int, source: CTE, columns: _Columns, tables: TileTabl
         .where(duration.is_not(None))
         .group_by(duration)
         .cte(f"distribution_{number}")
+        .prefix_with("MATERIALIZED")
     )
     shares = tables.values(f"shares_{number}", Numeric())
     rank = nearest_rank(shares.c.value, so_far.c.all_calls)
