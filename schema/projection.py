@@ -58,7 +58,7 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(result, tuple) and all(
             issubclass(type_, tuple) for type_ in set(map(type, result))
         ):
-            columns = self._columns(return_type.of_type, field_details_list)
+            columns = self._columns(return_type.of_type, field_details_list, result, info)
             if columns:
                 completed = project(result, columns)
                 if completed is not None:
@@ -68,12 +68,19 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         )
 
     def _columns(
-        self, item_type: GraphQLOutputType, field_details_list: FieldDetailsList
+        self,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        rows: tuple[Any, ...],
+        info: GraphQLResolveInfo[Any],
     ) -> list[Column] | None:
         """The selected columns of a list's items; None where one of them is unusual."""
         if isinstance(item_type, GraphQLNonNull):
             item_type = item_type.of_type
-        if not isinstance(item_type, GraphQLObjectType) or item_type.is_type_of:
+        if not isinstance(item_type, GraphQLObjectType):
+            return None
+        is_type_of = item_type.is_type_of
+        if is_type_of and not all(is_type_of(row, info) is True for row in rows):
             return None
         if self.middleware_manager:
             return None
