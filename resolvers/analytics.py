@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from call_analytics.db.engine import Database
@@ -10,9 +10,11 @@ from call_analytics.db.errors import expected_errors
 from call_analytics.db.figures.query import FigureQuery
 from call_analytics.db.figures.query import Window as StoredWindow
 from call_analytics.db.figures.reader import FigureReader
+from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.question import Question, groups_of
 from call_analytics.resolvers.report import AssistantRow, DayRow, Report, percent, ratio
 from call_analytics.resolvers.window import window_for
+from call_analytics.resolvers.zones import zone_for
 
 FROM_CALLS = ("calls",)
 FROM_ROLLUPS = ("calls", "rollups")
@@ -40,13 +42,16 @@ class Analytics:
         Raises:
             Unavailable, Overloaded: where the database cannot be asked.
         """
-        window = window_for(question.period, now=now)
+        window = window_for(
+            question.period, zone=zone_for("UTC"), week_starts_on=Weekday.MONDAY, now=now
+        )
         report = Report(organization_id=organization_id, period=question.period, window=window)
         groups = groups_of(question)
         if not groups:
             return report
-        start = window.start.astimezone(UTC).replace(tzinfo=None)
-        query = FigureQuery(organization_id, StoredWindow(start), tuple(groups.values()))
+        start = window.start.replace(tzinfo=None)
+        until = window.until and window.until.replace(tzinfo=None)
+        query = FigureQuery(organization_id, StoredWindow(start, until), tuple(groups.values()))
         with expected_errors():
             figures = await self._reader.read(query)
         report = replace(report, sources=FROM_ROLLUPS if figures.from_rollups else FROM_CALLS)

@@ -65,7 +65,7 @@ class Report:
 
     @property
     def window_end(self) -> datetime:
-        """The request's now."""
+        """The end of the window; the request's now where it has none."""
         return self.window.end
 
 

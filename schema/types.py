@@ -15,6 +15,16 @@ PERIOD_DESCRIPTIONS = {
     Period.LAST_7_DAYS: "The last 7 times 24 hours, which normally touch eight UTC dates.",
     Period.LAST_30_DAYS: "The last 30 times 24 hours.",
     Period.LAST_90_DAYS: "The last 90 times 24 hours.",
+    Period.TODAY: "The calendar day that holds the instant of the request, as a whole.",
+    Period.THIS_WEEK: "The calendar week that holds it.",
+    Period.THIS_MONTH: "The calendar month that holds it.",
+    Period.THIS_QUARTER: "The quarter of a calendar year that holds it.",
+    Period.THIS_YEAR: "The calendar year that holds it.",
+    Period.YESTERDAY: "The calendar day before.",
+    Period.LAST_WEEK: "The calendar week before.",
+    Period.LAST_MONTH: "The calendar month before.",
+    Period.LAST_QUARTER: "The quarter of a calendar year before.",
+    Period.LAST_YEAR: "The calendar year before.",
 }
 
 
@@ -22,7 +32,8 @@ def _describe_period() -> None:
     """Make the resolvers' enum a GraphQL one; that room knows no GraphQL, so it is done here."""
     strawberry.enum(
         Period,
-        description="How far back the figures look from now: a rolling window, not calendar days.",
+        description="A window by its name. `LAST_1_DAY`, `LAST_7_DAYS`, `LAST_30_DAYS` and "
+        "`LAST_90_DAYS` look back from now; the others are periods of the calendar.",
     )
     definition: StrawberryEnumDefinition = Period.__strawberry_definition__  # type: ignore[attr-defined]
     for value in definition.values:
@@ -85,8 +96,9 @@ class CallAnalytics:
         "included."
     )
     window_end: dt.datetime = strawberry.field(
-        description="The instant of the request, one and the same for the whole request. Calls "
-        "that are stamped later are included too."
+        description="The end of a calendar period: calls that started then or later are not "
+        "included. Of a rolling window it is the instant of the request, one and the same for the "
+        "whole request, and calls that are stamped later are included too."
     )
     total_calls: int = strawberry.field(description="Calls of any status.")
     completed_calls: int = strawberry.field(description="Calls with status `completed`.")

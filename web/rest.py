@@ -17,7 +17,7 @@ from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import BadInput, ExpectedError
 from call_analytics.resolvers.question import everything
 from call_analytics.resolvers.report import Report
-from call_analytics.resolvers.window import Period
+from call_analytics.resolvers.window import ROLLING, Period
 from call_analytics.web.admission import Admission
 from call_analytics.web.query_string import query_parameters
 from call_analytics.web.responses import json_response
@@ -31,7 +31,7 @@ PERIOD_PATTERN = "^(1d|7d|30d|90d)$"
 QUERY_CHARACTERS = "%/?:@!$&'()*+,;=[]"
 """The characters of a query that need no escape, besides letters and digits."""
 
-PERIODS = {period.value: period for period in Period}
+PERIODS = {period.value: period for period in ROLLING}
 
 
 class RestAnswer(NamedTuple):
