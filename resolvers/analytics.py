@@ -9,10 +9,14 @@ from call_analytics.db.engine import Database
 from call_analytics.db.errors import expected_errors
 from call_analytics.db.figures.query import FigureQuery
 from call_analytics.db.figures.reader import FigureReader
+from call_analytics.db.organizations import StoredOrganization, read_organization
+from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.question import Question, Selection
 from call_analytics.resolvers.report import Report
 from call_analytics.resolvers.sections import Frame, Section, sections
 from call_analytics.resolvers.window import window_for
+
+__all__ = ["Analytics", "StoredOrganization"]
 
 FROM_CALLS = ("calls",)
 FROM_ROLLUPS = ("calls", "rollups")
@@ -80,6 +84,23 @@ class Analytics:
         while reports:
             report = replace(reports.pop(), previous=report)
         return report
+
+    async def organization(
+        self, organization_id: int, *, with_assistants: bool
+    ) -> StoredOrganization:
+        """The organization that asks, with its assistants where these are asked for.
+
+        Raises:
+            BadInput: where it is not there any more.
+            Unavailable, Overloaded: where the database cannot be asked.
+        """
+        with expected_errors():
+            found = await read_organization(
+                self._database, organization_id, with_assistants=with_assistants
+            )
+        if found is None:
+            raise BadInput("The organization of this key is not there any more.")
+        return found
 
 
 def _parts(question: Question, now: datetime) -> Iterator[_Part]:

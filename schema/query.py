@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from call_analytics.resolvers.analytics import StoredOrganization
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.limits import checked_assistant_ids
@@ -16,9 +17,10 @@ from call_analytics.resolvers.zones import zone_for
 from call_analytics.schema.context import Context
 from call_analytics.schema.inputs import DateRangeInput, InstantRangeInput
 from call_analytics.schema.limits_type import Limits
+from call_analytics.schema.organization import Organization
 from call_analytics.schema.projection import ProjectingExecutor
 from call_analytics.schema.scalars import SCALARS, TimeZone
-from call_analytics.schema.selection import selection
+from call_analytics.schema.selection import selection, selects
 from call_analytics.schema.types import CallAnalytics
 
 UTC_ZONE = TimeZone(UTC)
@@ -82,6 +84,14 @@ def _asked(
     return period or Period.LAST_7_DAYS
 
 
+async def _organization(info: strawberry.Info[Context, None]) -> StoredOrganization:
+    context = info.context
+    return await context.analytics.organization(
+        context.organization_id,
+        with_assistants=selects(info._raw_info, "assistants"),  # noqa: SLF001
+    )
+
+
 def _limits(info: strawberry.Info[Context, None]) -> Limits:
     return info.context.limits()
 
@@ -96,6 +106,11 @@ class Query:
         description="The call analytics of the organization that the API key belongs to, in one "
         "window: at most one of `period`, `dates` and `instants` is given. Several windows may be "
         "asked for at once, under aliases.",
+    )
+    organization = strawberry.field(
+        _organization,
+        graphql_type=Organization,
+        description="The organization that the API key belongs to, and its assistants.",
     )
     limits = strawberry.field(
         _limits,

@@ -60,6 +60,13 @@ def selection(info: GraphQLResolveInfo[Any]) -> Selection:
     return _Reading(info).selection(_object_type(info.return_type), [nodes])
 
 
+def selects(info: GraphQLResolveInfo[Any], field: str) -> bool:
+    """Whether the object that is being resolved is asked for a field."""
+    nodes = [FieldDetails(node, None) for node in info.field_nodes]
+    subfields = _Reading(info).subfields(_object_type(info.return_type), nodes)
+    return any(subfield[0].node.name.value == field for subfield in subfields)
+
+
 class _Reading:
     """Reads the selections of one field."""
 
@@ -76,7 +83,7 @@ class _Reading:
         """What is selected of one window; each field may be there several times, under aliases."""
         by_name: dict[str, list[FieldDetailsList]] = {}
         for field in fields:
-            for subfield in self._subfields(report_type, field):
+            for subfield in self.subfields(report_type, field):
                 by_name.setdefault(subfield[0].node.name.value, []).append(subfield)
 
         def names(field: str, figures: Mapping[str, str]) -> frozenset[str] | None:
@@ -136,7 +143,7 @@ class _Reading:
         percents: set[Decimal] = set()
         edges: set[int] | None = None
         for field in fields:
-            for subfield in self._subfields(durations_type, field):
+            for subfield in self.subfields(durations_type, field):
                 match subfield[0].node.name.value:
                     case "min":
                         percents.add(SHORTEST)
@@ -158,12 +165,12 @@ class _Reading:
         figures: Mapping[str, str],
     ) -> Iterator[str]:
         for field in fields:
-            for subfield in self._subfields(item_type, field):
+            for subfield in self.subfields(item_type, field):
                 figure = figures.get(subfield[0].node.name.value)
                 if figure is not None:
                     yield figure
 
-    def _subfields(
+    def subfields(
         self, parent: GraphQLObjectType, field: FieldDetailsList
     ) -> Iterable[FieldDetailsList]:
         """The fields selected below ``field``, one list of nodes for each response name."""

@@ -215,7 +215,11 @@ def test_code_generators_learn_the_form_of_dates_and_times(client: TestClient) -
     query = "{ __schema { types { name specifiedByURL } } }"
     types = client.post("/graphql", json={"query": query}).json()["data"]["__schema"]["types"]
 
-    assert {one["name"] for one in types if one["specifiedByURL"]} == {"Date", "DateTime"}
+    assert {one["name"] for one in types if one["specifiedByURL"]} == {
+        "Date",
+        "DateTime",
+        "TimeZone",
+    }
     assert {one["specifiedByURL"] for one in types} == {None, RFC_3339}
 
 
