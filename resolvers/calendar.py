@@ -86,6 +86,39 @@ def _hours_of_week(zone: ZoneInfo, first: datetime, last: datetime) -> HoursOfWe
     )
 
 
+def points(
+    step: Step, zone: ZoneInfo, *, first: datetime, last: datetime, week_starts_on: int = 0
+) -> int:
+    """How many buckets ``steps`` would make, counted without making them."""
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    number = partial(_number, step, week_starts_on)
+    count = 0
+    before = range(0)
+    for stretch in _stretches(zone, begin, end + datetime.resolution):
+        last_of_it = stretch.end - datetime.resolution
+        buckets = range(
+            number(stretch.start + stretch.offset), number(last_of_it + stretch.offset) + 1
+        )
+        count += len(buckets)
+        if step not in SHORT_STEPS:  # a date, and what is longer, goes on where an offset changes
+            both = range(max(before.start, buckets.start), min(before.stop, buckets.stop))
+            count -= len(both)
+        before = buckets
+    return count
+
+
+def _number(step: Step, week_starts_on: int, local: datetime) -> int:
+    """The number of the bucket of a local clock's reading: one more for each bucket."""
+    if step is Step.MONTH:
+        return local.year * 12 + local.month
+    if step is Step.WEEK:
+        return (local.toordinal() - 1 - week_starts_on) // 7
+    if step is Step.DAY:
+        return local.toordinal()
+    quarters = (local.toordinal() * 24 + local.hour) * 4 + local.minute // 15
+    return quarters if step is Step.QUARTER_HOUR else quarters // 4
+
+
 def _bucket_of(moment: datetime, spans: tuple[Span, ...]) -> datetime:
     return next(span.bucket for span in spans if span.start <= moment < span.end)
 

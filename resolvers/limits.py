@@ -9,7 +9,6 @@ from call_analytics.resolvers.errors import BadInput
 MAX_ASSISTANTS = 100
 """Items of ``topAssistants``."""
 MAX_ASSISTANT_IDS = 500
-MAX_SERIES_POINTS = 2_500
 MAX_HISTOGRAM_EDGES = 100
 MAX_INT = 2**31 - 1
 """The largest Int of GraphQL."""

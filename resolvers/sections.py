@@ -41,6 +41,7 @@ from call_analytics.resolvers.report import (
     SeriesPoint,
     StatusRow,
 )
+from call_analytics.resolvers.series_points import check_points
 from call_analytics.resolvers.window import Window
 
 MAX_STATUSES = 1_000
@@ -150,6 +151,13 @@ def _daily(figures: frozenset[str], frame: Frame) -> Section:
 
 
 def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
+    check_points(
+        step,
+        frame.zone,
+        first=frame.window.start,
+        last=frame.last,
+        week_starts_on=frame.week_starts_on,
+    )
     cut = frame.steps(step)
 
     def fields(rows: Rows) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from call_analytics.resolvers.limits import (
     MAX_ASSISTANT_IDS,
     MAX_ASSISTANTS,
     MAX_HISTOGRAM_EDGES,
-    MAX_SERIES_POINTS,
 )
+from call_analytics.resolvers.series_points import MAX_SERIES_POINTS
 from call_analytics.resolvers.window import MAX_WINDOW_DAYS
 from call_analytics.schema.context import Context
 from call_analytics.schema.documents import Document, InvalidDocument
