@@ -94,10 +94,10 @@ class StatusRow(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """The calls of a histogram that took ``start`` seconds or more, and less than ``end``."""
+    """The calls of a histogram that took ``from_`` seconds or more, and less than ``to``."""
 
-    start: int
-    end: int | None
+    from_: int
+    to: int | None
     """None is any duration."""
     calls: int
 
