@@ -61,10 +61,11 @@ def steps(
         return Steps(rest=GRAINS[step])
     begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
     found = _spans(step, zone, HOUR.floor(begin), HOUR.ceil(end), week_starts_on)
-    first_bucket, last_bucket = _bucket_of(begin, found), _bucket_of(end, found)
-    buckets = [span.bucket for span in found]
-    until = len(buckets) - buckets[::-1].index(last_bucket)
-    return Steps(rest=QUARTER_HOUR, spans=found[buckets.index(first_bucket) : until])
+    first_bucket = next(span.bucket for span in found if span.start <= begin < span.end)
+    start = next(index for index, span in enumerate(found) if span.bucket == first_bucket)
+    # All spans of each bucket that has begun by then: a bucket of two may end after the next one.
+    until = next(index for index in range(len(found), 0, -1) if found[index - 1].bucket <= end)
+    return Steps(rest=QUARTER_HOUR, spans=found[start:until])
 
 
 def hours_of_week(zone: ZoneInfo, *, first: datetime, last: datetime) -> HoursOfWeek:
@@ -117,10 +118,6 @@ def _number(step: Step, week_starts_on: int, local: datetime) -> int:
         return local.toordinal()
     quarters = (local.toordinal() * 24 + local.hour) * 4 + local.minute // 15
     return quarters if step is Step.QUARTER_HOUR else quarters // 4
-
-
-def _bucket_of(moment: datetime, spans: tuple[Span, ...]) -> datetime:
-    return next(span.bucket for span in spans if span.start <= moment < span.end)
 
 
 @lru_cache(maxsize=256)

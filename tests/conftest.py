@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("default")
+
+zoneinfo.reset_tzpath(to=())  # tests read the zones of the package tzdata, as the service does
 
 IN_CI = os.environ.get("CI") == "true"
 
