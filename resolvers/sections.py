@@ -71,14 +71,11 @@ class Frame:
         return StoredWindow(_stored(self.window.start), until and _stored(until))
 
     @property
-    def has_buckets(self) -> bool:
-        """Whether any bucket begins before the window's end and not after now."""
-        until = self.window.until
-        return self.window.start <= self.now and (until is None or self.window.start < until)
-
-    @property
     def last(self) -> datetime:
-        """The last instant whose bucket a series has: now, or the last one of the window."""
+        """The last instant whose bucket a series has: now, or the last one of the window.
+
+        Of a window to come it is the first one, whose bucket may have begun.
+        """
         until = self.window.until
         last = self.now if until is None else min(self.now, until - timedelta.resolution)
         return max(last, self.window.start)
@@ -161,7 +158,7 @@ def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
     cut = frame.steps(step)
 
     def fields(rows: Rows) -> dict[str, Any]:
-        buckets = _buckets(cut, frame) if frame.has_buckets else []
+        buckets = _buckets(cut, frame)
         if not buckets:
             return {"series": {step: ()}}
         sums = {row.bucket: row for row in rows}
@@ -193,18 +190,20 @@ class _Bucket(NamedTuple):
 
 
 def _buckets(cut: Steps, frame: Frame) -> list[_Bucket]:
-    """The buckets of a series, as stored timestamps."""
+    """The buckets of a series, as stored timestamps: those that do not begin after now."""
+    if frame.window.until == frame.window.start:  # a date that the zone skipped
+        return []
+    ends = {}
     if cut.spans:
-        ends = {}
         for span in cut.spans:
             ends[span.bucket] = span.end
-        return [_Bucket(start, end) for start, end in ends.items()]
-    buckets = []
-    start, last = cut.rest.floor(_stored(frame.window.start)), _stored(frame.last)
-    while start <= last:
-        buckets.append(_Bucket(start, cut.rest.next(start)))
-        start = buckets[-1].end
-    return buckets
+    else:
+        start, last = cut.rest.floor(_stored(frame.window.start)), _stored(frame.last)
+        while start <= last:
+            ends[start] = cut.rest.next(start)
+            start = ends[start]
+    now = _stored(frame.now)
+    return [_Bucket(start, end) for start, end in ends.items() if start <= now]
 
 
 def _assistants(
