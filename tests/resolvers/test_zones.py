@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,7 +64,12 @@ def test_a_long_name_is_not_repeated() -> None:
         assert str(refused.value) == (f"`timeZone` is no IANA name: it has {length:,} characters.")
 
 
-def test_a_machine_needs_no_zones_of_its_own() -> None:
+@pytest.mark.parametrize("has_zones", [False, True])
+def test_the_zones_of_the_machine_play_no_part(tmp_path: Path, has_zones: bool) -> None:
+    if has_zones:  # but other ones than tzdata has
+        (tmp_path / "Europe").mkdir()
+        with (files("tzdata") / "zoneinfo" / "UTC").open("rb") as file:
+            (tmp_path / "Europe" / "Berlin").write_bytes(file.read())
     program = (
         "from datetime import datetime;"
         "from call_analytics.resolvers.zones import zone_for;"
@@ -70,7 +77,7 @@ def test_a_machine_needs_no_zones_of_its_own() -> None:
     )
     found = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PYTHONTZPATH": "/nowhere"},
+        env={"PYTHONTZPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
