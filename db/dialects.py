@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from call_analytics.db.models import Base
-from call_analytics.db.postgresql_sessions import prepare_sessions
+from call_analytics.db.postgresql_sessions import is_lost, prepare_sessions
 from call_analytics.db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
@@ -59,6 +59,10 @@ class Backend(Protocol):
 
     def is_schema_change(self, error: BaseException) -> bool:
         """Whether a statement failed because a table is missing, forbidden, or another now."""
+        ...
+
+    def is_lost_connection(self, error: BaseException) -> bool:
+        """Whether a statement failed because its connection has ended."""
         ...
 
     def upsert(self, table: type[Base] | Table) -> sqlite.Insert | postgresql.Insert:
@@ -130,6 +134,10 @@ class SQLiteBackend:
     def is_schema_change(self, error: BaseException) -> bool:
         return str(error).startswith(("no such table", "no such column"))
 
+    def is_lost_connection(self, error: BaseException) -> bool:
+        del error
+        return False  # a file is not at the other end of anything
+
     def upsert(self, table: type[Base] | Table) -> sqlite.Insert:
         return sqlite.insert(table)
 
@@ -169,7 +177,11 @@ class PostgreSQLBackend:
                 "timezone": "UTC",
             },
         }
-        options: dict[str, Any] = {"connect_args": connect_args}
+        options: dict[str, Any] = {
+            "connect_args": connect_args,
+            # What only reads can be done again where its connection was lost.
+            "pool_pre_ping": not read_only,
+        }
         if statement_timeout is not None:
             # Where the server itself hangs, its own timeout never fires; the client's does.
             connect_args["command_timeout"] = statement_timeout + 1
@@ -187,6 +199,9 @@ class PostgreSQLBackend:
             settings["default_transaction_read_only"] = "on"
             # Starting workers takes longer than nearly every answer, and others need them, too.
             settings["max_parallel_workers_per_gather"] = "0"
+            # To plan an answer's statement takes as long as to run it, and its plan is the same for
+            # all parameters.
+            settings["plan_cache_mode"] = "force_generic_plan"
             # Every statement has its index, and few rows that lead to it; a planner with poor
             # statistics must not scan instead.
             settings |= dict.fromkeys(
@@ -196,6 +211,9 @@ class PostgreSQLBackend:
 
     def is_schema_change(self, error: BaseException) -> bool:
         return getattr(error, "sqlstate", None) in POSTGRESQL_SCHEMA_CHANGES
+
+    def is_lost_connection(self, error: BaseException) -> bool:
+        return is_lost(error)
 
     def upsert(self, table: type[Base] | Table) -> postgresql.Insert:
         return postgresql.insert(table)

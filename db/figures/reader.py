@@ -1,11 +1,15 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic
 from typing import Any
 
-from call_analytics.db.engine import Database, connect
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import DatabaseChanged
 from call_analytics.db.figures.plan import plan
 from call_analytics.db.figures.query import (
@@ -37,9 +41,11 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
         DatabaseUnavailable: where the database cannot answer.
     """
     statement, parameters = statement_for(query, database.dialect.name, use_rollups=use_rollups)
-    async with connect(database) as connection:
-        result = await connection.execute(statement, parameters)
-        rows = result.all()
+
+    async def select_rows(connection: AsyncConnection) -> Sequence[Row[Any]]:
+        return (await connection.execute(statement, parameters)).all()
+
+    rows = await read(database, select_rows)
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
     from_rollups = READINESS in numbered
     if from_rollups:
