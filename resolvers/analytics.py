@@ -13,7 +13,8 @@ from call_analytics.db.organizations import StoredOrganization, read_organizatio
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.question import Question, Selection
 from call_analytics.resolvers.report import Report
-from call_analytics.resolvers.sections import Frame, Section, sections
+from call_analytics.resolvers.sections import Frame, Section, points, sections
+from call_analytics.resolvers.series_points import check_together
 from call_analytics.resolvers.window import window_for
 
 __all__ = ["Analytics", "StoredOrganization"]
@@ -106,7 +107,7 @@ class Analytics:
 def _parts(question: Question, now: datetime) -> Iterator[_Part]:
     """The part of each window, the latest first."""
     selection: Selection | None = question.selection
-    before = 0
+    before = points_so_far = 0
     while selection is not None:
         window = window_for(
             question.asked,
@@ -116,6 +117,8 @@ def _parts(question: Question, now: datetime) -> Iterator[_Part]:
             before=before,
         )
         frame = Frame(window, before, question.zone, question.week_starts_on, now)
+        points_so_far += points(selection, frame)
+        check_together(points_so_far)
         yield _Part(frame, tuple(sections(selection, frame)))
         selection = selection.previous
         before += 1

@@ -63,6 +63,8 @@ class Selection:
     figures: frozenset[str] = frozenset()
     daily: frozenset[str] | None = None
     series: Mapping[Step, frozenset[str]] = field(default_factory=dict)
+    series_aliases: Mapping[Step, int] = field(default_factory=dict)
+    """How many times each is in the answer."""
     assistants: Mapping[AssistantOrder, frozenset[str]] = field(default_factory=dict)
     assistant_limits: Mapping[AssistantOrder, int] = field(default_factory=dict)
     """How many of each list."""

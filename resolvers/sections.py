@@ -41,7 +41,7 @@ from call_analytics.resolvers.report import (
     SeriesPoint,
     StatusRow,
 )
-from call_analytics.resolvers.series_points import check_points
+from call_analytics.resolvers.series_points import checked_points
 from call_analytics.resolvers.window import Window
 
 MAX_STATUSES = 1_000
@@ -100,6 +100,25 @@ class Section(NamedTuple):
     sections have a part of it."""
 
 
+def points(selection: Selection, frame: Frame) -> int:
+    """How many points all series of a window have, under all of their aliases.
+
+    Raises:
+        BadInput: where one has too many.
+    """
+    return sum(
+        selection.series_aliases[step]
+        * checked_points(
+            step,
+            frame.zone,
+            first=frame.window.start,
+            last=frame.last,
+            week_starts_on=frame.week_starts_on,
+        )
+        for step in selection.series
+    )
+
+
 def sections(selection: Selection, frame: Frame) -> Iterator[Section]:
     """The sections that a selection needs."""
     if selection.figures:
@@ -148,13 +167,6 @@ def _daily(figures: frozenset[str], frame: Frame) -> Section:
 
 
 def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
-    check_points(
-        step,
-        frame.zone,
-        first=frame.window.start,
-        last=frame.last,
-        week_starts_on=frame.week_starts_on,
-    )
     cut = frame.steps(step)
 
     def fields(rows: Rows) -> dict[str, Any]:
@@ -193,16 +205,19 @@ def _buckets(cut: Steps, frame: Frame) -> list[_Bucket]:
     """The buckets of a series, as stored timestamps: those that do not begin after now."""
     if frame.window.until == frame.window.start:  # a date that the zone skipped
         return []
+    first, last, now = map(_stored, (frame.window.start, frame.last, frame.now))
     ends = {}
     if cut.spans:
+        # Between two spans of one date there may be one of a date that the window does not touch.
+        touched = {span.bucket for span in cut.spans if span.start <= last and span.end > first}
         for span in cut.spans:
-            ends[span.bucket] = span.end
+            if span.bucket in touched:
+                ends[span.bucket] = span.end
     else:
-        start, last = cut.rest.floor(_stored(frame.window.start)), _stored(frame.last)
+        start = cut.rest.floor(first)
         while start <= last:
             ends[start] = cut.rest.next(start)
             start = ends[start]
-    now = _stored(frame.now)
     return [_Bucket(start, end) for start, end in ends.items() if start <= now]
 
 

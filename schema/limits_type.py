@@ -34,7 +34,10 @@ class Limits:
     max_window_days: int = strawberry.field(
         description="Days of `dates`, and times 24 hours of `instants`."
     )
-    max_series_points: int = strawberry.field(description="Points of a `series`.")
+    max_series_points: int = strawberry.field(
+        description="Points of a `series`. All series of one `callAnalytics`, aliases and "
+        "`previous` included, may have twice as many."
+    )
     max_histogram_edges: int = strawberry.field(description="`edges` of a `histogram`.")
     max_concurrent_requests: int = strawberry.field(
         description="Requests that one server process answers at the same time."

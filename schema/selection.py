@@ -4,6 +4,7 @@ So fragments, ``@include`` and ``@skip``, variables and aliases mean here what t
 answer is completed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, cast
@@ -94,10 +95,12 @@ class _Reading:
             return frozenset(self._figures(item_type, by_name[field], figures))
 
         series: dict[Step, frozenset[str]] = {}
+        aliases: Counter[Step] = Counter()
         for field in by_name.get("series", ()):
             grain = self._arguments(report_type, field)["grain"]
             item_type = _object_type(report_type.fields["series"].type)
             figures = frozenset(self._figures(item_type, [field], _FIGURES))
+            aliases[grain] += 1
             series[grain] = series.get(grain, frozenset()) | figures
         assistants: dict[AssistantOrder, frozenset[str]] = {}
         limits: dict[AssistantOrder, int] = {}
@@ -115,6 +118,7 @@ class _Reading:
             figures=frozenset(_FIGURES[name] for name in by_name.keys() & _FIGURES.keys()),
             daily=names("dailyStats", _DAILY),
             series=series,
+            series_aliases=aliases,
             assistants=assistants,
             assistant_limits=limits,
             hours_of_week=names("hoursOfWeek", _FIGURES),

@@ -62,6 +62,13 @@ CASES: list[tuple[str, str]] = [
         ),
     ),
     (
+        (
+            "(period: LAST_90_DAYS) { a: series(grain: HOUR) { totalCalls } "
+            "previous { b: series(grain: HOUR) { end } c: series(grain: HOUR) { start } } }"
+        ),
+        "series: all of them together would make 6,481 points, and 5,000 are the limit.",
+    ),
+    (
         f'(timeZone: "Europe/Kiyv") {FIELDS}',
         (
             "`timeZone`: there is no zone 'Europe/Kiyv'. Did you mean 'Europe/Kyiv' or "
