@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from call_analytics.db.figures.query import Span, Steps
+from call_analytics.db.figures.query import REFERENCE_MONDAY, HoursOfWeek, Span, Steps, Stretch
 from call_analytics.db.rollups.grains import DAY, HOUR, MONTH, QUARTER_HOUR, Grain
 
 MARGIN = timedelta(days=2)
@@ -66,6 +66,25 @@ def steps(
     # All spans of each bucket that has begun by then: a bucket of two may end after the next one.
     until = next(index for index in range(len(found), 0, -1) if found[index - 1].bucket <= end)
     return Steps(rest=QUARTER_HOUR, spans=found[start:until])
+
+
+def hours_of_week(zone: ZoneInfo, *, first: datetime, last: datetime) -> HoursOfWeek:
+    """The hours of the week on a zone's clock, from ``first`` to ``last`` and a little longer.
+
+    Both are aware.
+    """
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    return _hours_of_week(zone, DAY.floor(begin), DAY.ceil(end))
+
+
+@lru_cache(maxsize=256)
+def _hours_of_week(zone: ZoneInfo, first: datetime, last: datetime) -> HoursOfWeek:
+    return HoursOfWeek(
+        tuple(
+            Stretch(stretch.start, stretch.end, REFERENCE_MONDAY - stretch.offset)
+            for stretch in _stretches(zone, first, last + MARGIN)
+        )
+    )
 
 
 def points(

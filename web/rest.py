@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from call_analytics.access.authenticate import Principal
 from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import BadInput, ExpectedError
-from call_analytics.resolvers.question import everything
+from call_analytics.resolvers.question import documented_figures
 from call_analytics.resolvers.report import Report
 from call_analytics.resolvers.window import ROLLING, Period
 from call_analytics.web.admission import Admission
@@ -82,7 +82,9 @@ class RestEndpoint:
         analytics = request.state["analytics"]
 
         async def read() -> RestAnswer:
-            report = await analytics.report(principal.organization_id, everything(period), now=now)
+            report = await analytics.report(
+                principal.organization_id, documented_figures(period), now=now
+            )
             return RestAnswer(orjson.dumps(_body(report)), report.sources)
 
         answer = await self._shared.read((principal, period, now), read)
@@ -132,7 +134,16 @@ def _body(report: Report) -> dict[str, Any]:
             }
             for day in report.daily_stats
         },
-        "top_assistants": [assistant._asdict() for assistant in report.top_assistants],
+        "top_assistants": [
+            {
+                "assistant_id": assistant.assistant_id,
+                "assistant_name": assistant.assistant_name,
+                "calls": assistant.calls,
+                "duration": assistant.duration,
+            }
+            for assistants in report.assistants.values()
+            for assistant in assistants
+        ],
     }
 
 

@@ -12,15 +12,16 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from call_analytics.db.figures.query import Span, Steps, Window
-from call_analytics.db.rollups.grains import GRAINS, Grain
+from call_analytics.db.figures.query import HoursOfWeek, Span, Steps, Window
+from call_analytics.db.rollups.grains import GRAINS, HOUR, QUARTER_HOUR, Grain
 
 
 class Tile(NamedTuple):
     """Rows from ``start`` to before ``end``, all in one bucket or each in its own."""
 
     bucket: datetime | None
-    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket."""
+    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket. With
+    the hours of a week, an instant at which a Monday begins."""
     grain: int
     """The number of a grain; 0 where each row's timestamp is its bucket."""
     start: datetime
@@ -35,13 +36,17 @@ class Tiles(NamedTuple):
     of_calls: list[Tile]
 
 
-def tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Tiles:
+def tiles(window: Window, steps: Steps | HoursOfWeek | None, grains: Sequence[Grain]) -> Tiles:
     """The tiles of a window, whose rollups have these grains, the coarsest first.
 
     Without grains, all tiles are of calls. Without steps, the buckets of tiles mean nothing.
     """
     found = Tiles([], [])
-    for tile, is_stored in _merged(_tiles(window, steps, grains)):
+    if isinstance(steps, HoursOfWeek):
+        tiled = _by_hour_of_week(window, steps, grains)
+    else:
+        tiled = _tiles(window, steps, grains)
+    for tile, is_stored in _merged(tiled):
         (found.of_rollups if is_stored else found.of_calls).append(tile)
     return found
 
@@ -126,6 +131,25 @@ def _by_grain(
         yield Tile(None, grain.number, first, last), True
     if end is not None and last is not None:
         yield from _in_bucket(last, last, end, finer)
+
+
+def _by_hour_of_week(
+    window: Window, hours: HoursOfWeek, grains: Sequence[Grain]
+) -> Iterator[_Found]:
+    """The tiles of a window that is cut into the hours of a week."""
+    rest = window.start
+    for stretch in hours.stretches:
+        start = max(stretch.start, window.start)
+        end = stretch.end if window.end is None else min(stretch.end, window.end)
+        # Rows of a grain are in one hour of the clock where it has an edge at each of the hours'.
+        fitting = [
+            grain
+            for grain in grains
+            if grain in (HOUR, QUARTER_HOUR) and grain.floor(stretch.monday) == stretch.monday
+        ]
+        yield from _in_bucket(stretch.monday, start, end, fitting)
+        rest = max(rest, stretch.end)
+    yield from _by_grain(QUARTER_HOUR, rest, window.end, grains)
 
 
 def _in_bucket(

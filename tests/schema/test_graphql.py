@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from call_analytics.resolvers.window import ROLLING, Period
-from call_analytics.schema.scalars import RFC_3339
+from call_analytics.schema.scalars import IANA_TIME_ZONES, RFC_3339
 from tests.conftest import Ask
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
 from tests.tenants import Tenant, make_tenant
@@ -215,8 +215,12 @@ def test_code_generators_learn_the_form_of_dates_and_times(client: TestClient) -
     query = "{ __schema { types { name specifiedByURL } } }"
     types = client.post("/graphql", json={"query": query}).json()["data"]["__schema"]["types"]
 
-    assert {one["name"] for one in types if one["specifiedByURL"]} == {"Date", "DateTime"}
-    assert {one["specifiedByURL"] for one in types} == {None, RFC_3339}
+    assert {one["name"] for one in types if one["specifiedByURL"]} == {
+        "Date",
+        "DateTime",
+        "TimeZone",
+    }
+    assert {one["specifiedByURL"] for one in types} == {None, RFC_3339, IANA_TIME_ZONES}
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101, 2**31 - 1])

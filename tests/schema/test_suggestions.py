@@ -189,7 +189,8 @@ def test_a_client_learns_the_names(client: TestClient, tenant: Tenant) -> None:
         return str(answer["errors"][0]["message"])
 
     assert message("{ calls }") == (
-        "Cannot query field 'calls' on type 'Query'. Its fields: callAnalytics, limits."
+        "Cannot query field 'calls' on type 'Query'. Its fields: callAnalytics, organization, "
+        "limits."
     )
     assert message("{ callAnalytics { dailyStats { day } } }") == (
         "Cannot query field 'day' on type 'DailyStat'. Its fields: date, total, completed, failed."

@@ -639,7 +639,7 @@ async def _read(
 ) -> Figures:
     reader = platform.raw_figures if raw else platform.figures
     window = Window((now - timedelta(days=days)).replace(tzinfo=None))
-    return await reader.read(FigureQuery(organization, window, EVERYTHING))
+    return await reader.read(FigureQuery(organization, (window,), EVERYTHING))
 
 
 def _assert_agreement(
