@@ -195,15 +195,21 @@ def _buckets(cut: Steps, frame: Frame) -> list[_Bucket]:
         return []
     ends = {}
     if cut.spans:
-        for span in cut.spans:
-            ends[span.bucket] = span.end
+        # Between the two parts of a date may be one that is not in the window, or begins earlier.
+        window = frame.stored_window
+        inside = {
+            span.bucket
+            for span in cut.spans
+            if window.start < span.end and (window.end is None or span.start < window.end)
+        }
+        ends = {span.bucket: span.end for span in cut.spans if span.bucket in inside}
     else:
         start, last = cut.rest.floor(_stored(frame.window.start)), _stored(frame.last)
         while start <= last:
             ends[start] = cut.rest.next(start)
             start = ends[start]
     now = _stored(frame.now)
-    return [_Bucket(start, end) for start, end in ends.items() if start <= now]
+    return [_Bucket(start, end) for start, end in sorted(ends.items()) if start <= now]
 
 
 def _assistants(

@@ -112,11 +112,11 @@ def test_the_buckets_of_a_series_are_the_oracle_s(data: st.DataObject, step: Ste
     )
 
     # Between the two parts of the first or last date may be one that is not in the window.
-    begin, end = (moment and moment.replace(tzinfo=None) for moment in (start, until))
     inside = {
         span.bucket
         for span in found.spans
-        if begin < span.end and (end is None or span.start < end)
+        if start < span.end.replace(tzinfo=UTC)
+        and (until is None or span.start.replace(tzinfo=UTC) < until)
     }
     ends = {span.bucket: span.end for span in found.spans if span.bucket in inside}
     if case.zone == "UTC" and step is not Step.WEEK:
