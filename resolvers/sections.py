@@ -205,20 +205,23 @@ def _buckets(cut: Steps, frame: Frame) -> list[_Bucket]:
     """The buckets of a series, as stored timestamps: those that do not begin after now."""
     if frame.window.until == frame.window.start:  # a date that the zone skipped
         return []
-    first, last, now = map(_stored, (frame.window.start, frame.last, frame.now))
     ends = {}
     if cut.spans:
-        # Between two spans of one date there may be one of a date that the window does not touch.
-        touched = {span.bucket for span in cut.spans if span.start <= last and span.end > first}
-        for span in cut.spans:
-            if span.bucket in touched:
-                ends[span.bucket] = span.end
+        # Between the two parts of a date may be one that is not in the window, or begins earlier.
+        window = frame.stored_window
+        inside = {
+            span.bucket
+            for span in cut.spans
+            if window.start < span.end and (window.end is None or span.start < window.end)
+        }
+        ends = {span.bucket: span.end for span in cut.spans if span.bucket in inside}
     else:
-        start = cut.rest.floor(first)
+        start, last = cut.rest.floor(_stored(frame.window.start)), _stored(frame.last)
         while start <= last:
             ends[start] = cut.rest.next(start)
             start = ends[start]
-    return [_Bucket(start, end) for start, end in ends.items() if start <= now]
+    now = _stored(frame.now)
+    return [_Bucket(start, end) for start, end in sorted(ends.items()) if start <= now]
 
 
 def _assistants(

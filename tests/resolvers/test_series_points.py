@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from call_analytics.resolvers.calendar import Step, points, steps
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
-from call_analytics.resolvers.series_points import checked_points
+from call_analytics.resolvers.series_points import check_points
 from tests.zones import ZONES
 
 ELSEWHERE = [zone for zone in ZONES if zone.name != "UTC"]
@@ -36,20 +36,19 @@ def test_there_are_as_many_as_there_are_buckets(
     week_starts_on: int,
 ) -> None:
     name, changes = zone
-    first = datetime.fromisoformat(data.draw(st.sampled_from(changes))) + before  # in UTC
-    found = steps(
-        step, ZoneInfo(name), first=first, last=first + length, week_starts_on=week_starts_on
-    )
-    begin, end = (moment.replace(tzinfo=None) for moment in (first, first + length))
+    first = datetime.fromisoformat(data.draw(st.sampled_from(changes))) + before
+    last = first + length
+    found = steps(step, ZoneInfo(name), first=first, last=last, week_starts_on=week_starts_on)
 
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
     assert points(
-        step, ZoneInfo(name), first=first, last=first + length, week_starts_on=week_starts_on
-    ) == len({span.bucket for span in found.spans if span.start <= end and span.end > begin})
+        step, ZoneInfo(name), first=first, last=last, week_starts_on=week_starts_on
+    ) == len({span.bucket for span in found.spans if span.start <= end and begin < span.end})
 
 
 def _check(step: Step, zone: str, first: str, days: float) -> None:
     begin = datetime.fromisoformat(first)
-    checked_points(
+    check_points(
         step,
         ZoneInfo(zone),
         first=begin,
