@@ -1,19 +1,23 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import DatabaseChanged
 from call_analytics.db.figures.measures import MEASURES
 from call_analytics.db.figures.query import FigureQuery, Figures
-from call_analytics.db.figures.statement import MOVING, READINESS, READY, figures_statement, plan
+from call_analytics.db.figures.statement import (
+    MOVING,
+    READINESS,
+    READY,
+    Plan,
+    figures_statement,
+    plan,
+    prepared_statement,
+)
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
 from call_analytics.db.rollups.grains import GRAINS
@@ -32,12 +36,9 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
-    statement, parameters = statement_for(query, database.dialect.name, use_rollups=use_rollups)
-
-    async def select_rows(connection: AsyncConnection) -> Sequence[Row[Any]]:
-        return (await connection.execute(statement, parameters)).all()
-
-    rows = await read(database, select_rows)
+    planned, parameters = _planned(query, database.dialect.name, use_rollups=use_rollups)
+    prepared = prepared_statement(planned, database.dialect)
+    rows = await read(database, lambda connection: prepared.rows(connection, parameters))
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
     if use_rollups:
         readiness = numbered[READINESS][0].calls
@@ -55,6 +56,11 @@ def statement_for(
     query: FigureQuery, dialect: str, *, use_rollups: bool
 ) -> tuple[Any, dict[str, Any]]:
     """The statement that answers a query, and its parameters."""
+    planned, parameters = _planned(query, dialect, use_rollups=use_rollups)
+    return figures_statement(planned, dialect), parameters
+
+
+def _planned(query: FigureQuery, dialect: str, *, use_rollups: bool) -> tuple[Plan, dict[str, Any]]:
     planned, steps = plan(query.groups, use_rollups=use_rollups)
     tables = TILE_TABLES[dialect]
     grains = GRAINS if use_rollups else ()
@@ -67,7 +73,7 @@ def statement_for(
     for number, group in enumerate(query.groups):
         if group.largest is not None:
             parameters[f"largest_{number}"] = group.largest
-    return figures_statement(planned, dialect), parameters
+    return planned, parameters
 
 
 def rollups_answer(query: FigureQuery) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    Dialect,
     Integer,
     Select,
     String,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import CTE, CompoundSelect
 
 from call_analytics.db.figures.measures import CALLS, MEASURES, Measure, total_of
+from call_analytics.db.figures.prepared import PreparedSelect
 from call_analytics.db.figures.query import ASSISTANT, Dimension, Group, Steps
 from call_analytics.db.figures.sources import Source, summed
 from call_analytics.db.models import Assistant
@@ -140,6 +142,12 @@ def figures_statement(plan: Plan, dialect: str) -> Select[Any] | CompoundSelect[
         selects.append(columns.row(READINESS, {CALLS.name: _readiness()}))
     rows = selects[0] if len(selects) == 1 else union_all(*selects)
     return rows.order_by("number", *columns.keys)
+
+
+@lru_cache(maxsize=512)
+def prepared_statement(plan: Plan, dialect: Dialect) -> PreparedSelect:
+    """The same, ready to be sent over connections of this dialect."""
+    return PreparedSelect(figures_statement(plan, dialect.name), dialect)
 
 
 class _Columns:
