@@ -6,6 +6,7 @@ Timestamps carry no zone and are UTC, as they are stored.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement
@@ -33,6 +34,18 @@ class Span(NamedTuple):
     """The first instant of the bucket, which names it in the answer."""
     start: datetime
     end: datetime
+
+
+class Spans(tuple[Span, ...]):
+    """Spans that are made once and looked up often: their hash is computed once."""
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        """The hash of a tuple."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
