@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, String, case
@@ -34,6 +35,18 @@ class Span(NamedTuple):
     """The first instant of the bucket, which names it in the answer."""
     start: datetime
     end: datetime
+
+
+class Spans(tuple[Span, ...]):
+    """Spans that are made once and looked up often: their hash is computed once."""
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        """The hash of a tuple."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

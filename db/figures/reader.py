@@ -1,17 +1,13 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import DatabaseChanged
-from call_analytics.db.figures.plan import plan
+from call_analytics.db.figures.plan import Plan, plan
 from call_analytics.db.figures.query import (
     CallsBelow,
     FigureQuery,
@@ -21,7 +17,13 @@ from call_analytics.db.figures.query import (
     Ranking,
 )
 from call_analytics.db.figures.sources import ASSISTANT_IDS
-from call_analytics.db.figures.statement import MOVING, READINESS, READY, figures_statement
+from call_analytics.db.figures.statement import (
+    MOVING,
+    READINESS,
+    READY,
+    figures_statement,
+    prepared_statement,
+)
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
 from call_analytics.db.rollups.grains import GRAINS
@@ -40,12 +42,9 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
-    statement, parameters = statement_for(query, database.dialect.name, use_rollups=use_rollups)
-
-    async def select_rows(connection: AsyncConnection) -> Sequence[Row[Any]]:
-        return (await connection.execute(statement, parameters)).all()
-
-    rows = await read(database, select_rows)
+    planned, parameters = _planned(query, database.dialect.name, use_rollups=use_rollups)
+    prepared = prepared_statement(planned, database.dialect)
+    rows = await read(database, lambda connection: prepared.rows(connection, parameters))
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
     from_rollups = READINESS in numbered
     if from_rollups:
@@ -63,7 +62,13 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
 def statement_for(
     query: FigureQuery, dialect: str, *, use_rollups: bool
 ) -> tuple[Any, dict[str, Any]]:
-    """The statement that answers a query, and its parameters.
+    """The statement that answers a query, and its parameters."""
+    planned, parameters = _planned(query, dialect, use_rollups=use_rollups)
+    return figures_statement(planned), parameters
+
+
+def _planned(query: FigureQuery, dialect: str, *, use_rollups: bool) -> tuple[Plan, dict[str, Any]]:
+    """The plan of the statement that answers a query, and the statement's parameters.
 
     What rollups do not keep is read from the calls all the same.
     """
@@ -88,7 +93,7 @@ def statement_for(
             case Group(ranking=Ranking() as ranking):
                 parameters[f"largest_{number}"] = ranking.largest
                 parameters[f"min_calls_{number}"] = ranking.min_calls
-    return figures_statement(planned), parameters
+    return planned, parameters
 
 
 class FigureReader:

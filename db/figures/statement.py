@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    Dialect,
     Double,
     FromClause,
     Integer,
@@ -38,6 +39,7 @@ from call_analytics.db.figures.plan import (
     PlannedGroup,
     PlannedRanks,
 )
+from call_analytics.db.figures.prepared import PreparedSelect
 from call_analytics.db.figures.query import ASSISTANT, AVERAGED_DURATION, Dimension, Ratio
 from call_analytics.db.figures.sources import summed
 from call_analytics.db.figures.tile_tables import TILE_TABLES, TileTables
@@ -83,6 +85,12 @@ def figures_statement(plan: Plan) -> Select[Any] | CompoundSelect[Any]:
         selects.append(columns.row(READINESS, {CALLS.name: _readiness()}))
     rows = selects[0] if len(selects) == 1 else union_all(*selects)
     return rows.order_by("number", *columns.keys)
+
+
+@lru_cache(maxsize=512)
+def prepared_statement(plan: Plan, dialect: Dialect) -> PreparedSelect:
+    """The same, ready to be sent over connections of this dialect."""
+    return PreparedSelect(figures_statement(plan), dialect)
 
 
 class _Columns:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from call_analytics.resolvers.calendar import Step, points, steps
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
-from call_analytics.resolvers.series_points import check_points
+from call_analytics.resolvers.series_points import checked_points
 from tests.zones import ZONES
 
 ELSEWHERE = [zone for zone in ZONES if zone.name != "UTC"]
@@ -48,7 +48,7 @@ def test_there_are_as_many_as_there_are_buckets(
 
 def _check(step: Step, zone: str, first: str, days: float) -> None:
     begin = datetime.fromisoformat(first)
-    check_points(
+    checked_points(
         step,
         ZoneInfo(zone),
         first=begin,
