@@ -102,7 +102,7 @@ def test_every_audit_is_ok(base: str, tenant: Tenant, with_key: bool) -> None:
 
 
 CODEGEN = "node_modules/@graphql-codegen/cli/esm/bin.js"
-SCALARS = "    config:\n      scalars: { Date: string, DateTime: string }\n"
+SCALARS = "    config:\n      scalars: { Date: string, DateTime: string, TimeZone: string }\n"
 
 
 @pytest.mark.parametrize(
