@@ -11,9 +11,10 @@ from call_analytics.db.figures.query import FigureQuery
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.organizations import StoredOrganization, read_organization
 from call_analytics.resolvers.errors import BadInput
+from call_analytics.resolvers.frame import Frame
 from call_analytics.resolvers.question import Question, Selection
 from call_analytics.resolvers.report import Report
-from call_analytics.resolvers.sections import Frame, Section, points, sections
+from call_analytics.resolvers.sections import Section, sections
 from call_analytics.resolvers.series_points import check_together
 from call_analytics.resolvers.window import window_for
 
@@ -117,7 +118,7 @@ def _parts(question: Question, now: datetime) -> Iterator[_Part]:
             before=before,
         )
         frame = Frame(window, before, question.zone, question.week_starts_on, now)
-        points_so_far += points(selection, frame)
+        points_so_far += frame.points(selection)
         check_together(points_so_far)
         yield _Part(frame, tuple(sections(selection, frame)))
         selection = selection.previous

@@ -4,7 +4,6 @@ A section is the one place that says what is read for a list, and how its items 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
@@ -19,13 +18,12 @@ from call_analytics.db.figures.query import (
     Group,
     NearestRanks,
     Ranking,
-    Steps,
 )
-from call_analytics.db.figures.query import Window as StoredWindow
-from call_analytics.resolvers.calendar import Step, hours_of_week, steps
+from call_analytics.resolvers.calendar import Step, hours_of_week
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.figures import FIGURES, NO_CALLS, added, columns, measures_of
+from call_analytics.resolvers.frame import Frame
 from call_analytics.resolvers.question import (
     DAILY,
     NAME,
@@ -41,8 +39,6 @@ from call_analytics.resolvers.report import (
     SeriesPoint,
     StatusRow,
 )
-from call_analytics.resolvers.series_points import checked_points
-from call_analytics.resolvers.window import Window
 
 MAX_STATUSES = 1_000
 """Different statuses in one answer."""
@@ -53,44 +49,6 @@ Rows: TypeAlias = Sequence[Any]
 """Rows of a group, as the database has summed them up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What the sections of one window have in common."""
-
-    window: Window
-    number: int
-    """The window's number in the query."""
-    zone: ZoneInfo
-    week_starts_on: Weekday
-    now: datetime
-
-    @property
-    def stored_window(self) -> StoredWindow:
-        """The window as the database knows it."""
-        until = self.window.until
-        return StoredWindow(_stored(self.window.start), until and _stored(until))
-
-    @property
-    def last(self) -> datetime:
-        """The last instant whose bucket a series has: now, or the last one of the window.
-
-        Of a window to come it is the first one, whose bucket may have begun.
-        """
-        until = self.window.until
-        last = self.now if until is None else min(self.now, until - timedelta.resolution)
-        return max(last, self.window.start)
-
-    def steps(self, step: Step) -> Steps:
-        """How the window is cut into buckets of a length."""
-        return steps(
-            step,
-            self.zone,
-            first=self.window.start,
-            last=self.last,
-            week_starts_on=self.week_starts_on.value,
-        )
-
-
 class Section(NamedTuple):
     """What is read for a part of a report, and how that is made of it."""
 
@@ -98,25 +56,6 @@ class Section(NamedTuple):
     fields: Callable[[Rows], Mapping[str, Any]]
     """The fields of the report, made of the group's rows. Where a value is a mapping, several
     sections have a part of it."""
-
-
-def points(selection: Selection, frame: Frame) -> int:
-    """How many points all series of a window have, under all of their aliases.
-
-    Raises:
-        BadInput: where one has too many.
-    """
-    return sum(
-        selection.series_aliases[step]
-        * checked_points(
-            step,
-            frame.zone,
-            first=frame.window.start,
-            last=frame.last,
-            week_starts_on=frame.week_starts_on,
-        )
-        for step in selection.series
-    )
 
 
 def sections(selection: Selection, frame: Frame) -> Iterator[Section]:
@@ -170,7 +109,7 @@ def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
     cut = frame.steps(step)
 
     def fields(rows: Rows) -> dict[str, Any]:
-        buckets = _buckets(cut, frame)
+        buckets = frame.buckets(cut)
         if not buckets:
             return {"series": {step: ()}}
         sums = {row.bucket: row for row in rows}
@@ -194,34 +133,6 @@ def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
         return {"series": {step: tuple(map(SeriesPoint._make, points))}}
 
     return Section(Group(measures_of(figures), steps=cut, window=frame.number), fields)
-
-
-class _Bucket(NamedTuple):
-    start: datetime
-    end: datetime
-
-
-def _buckets(cut: Steps, frame: Frame) -> list[_Bucket]:
-    """The buckets of a series, as stored timestamps: those that do not begin after now."""
-    if frame.window.until == frame.window.start:  # a date that the zone skipped
-        return []
-    ends = {}
-    if cut.spans:
-        # Between the two parts of a date may be one that is not in the window, or begins earlier.
-        window = frame.stored_window
-        inside = {
-            span.bucket
-            for span in cut.spans
-            if window.start < span.end and (window.end is None or span.start < window.end)
-        }
-        ends = {span.bucket: span.end for span in cut.spans if span.bucket in inside}
-    else:
-        start, last = cut.rest.floor(_stored(frame.window.start)), _stored(frame.last)
-        while start <= last:
-            ends[start] = cut.rest.next(start)
-            start = ends[start]
-    now = _stored(frame.now)
-    return [_Bucket(start, end) for start, end in sorted(ends.items()) if start <= now]
 
 
 def _assistants(
@@ -307,10 +218,6 @@ def _shorter(edges: frozenset[int], frame: Frame) -> Section:
         return {"shorter": dict(zip((*ascending, None), counts, strict=True))}
 
     return Section(CallsBelow((*ascending, NO_LIMIT), frame.number), fields)
-
-
-def _stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -45,7 +45,9 @@ def test_each_call_is_in_the_bucket_of_its_date(
     moments = [_instant(moment).replace(tzinfo=None) for moment in CALLS]
     platform.add_calls([{"assistant_id": assistant, "started_at": moment} for moment in moments])
     asked = InstantRange(_instant(start), _instant(end))
-    selection = Selection(series={Step.DAY: frozenset({"total_calls"})})
+    selection = Selection(
+        series={Step.DAY: frozenset({"total_calls"})}, series_aliases={Step.DAY: 1}
+    )
     question = Question(asked, selection, zone_for(ZONE))
 
     report = platform.run(
