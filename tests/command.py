@@ -60,7 +60,7 @@ def run_here(
         except SystemExit as ended:
             status = ended.code
         if isinstance(status, str):  # as Python does with a message
-            print(status, file=sys.stderr)
+            sys.stderr.write(f"{status}\n")
             status = 1
     written = [_content(stream) for stream in (output, errors)]
     return subprocess.CompletedProcess(arguments, status or 0, *written)
