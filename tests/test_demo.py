@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.command import WAIT_SECONDS, run, started, wait_until
+from tests.command import WAIT_SECONDS, run_here, started, wait_until
 from tests.terminal import ROWS, on_terminal
 
 pytestmark = pytest.mark.slow  # each of them starts the command
@@ -43,7 +43,7 @@ def test_the_demo_serves_and_keeps_its_link_and_key(tmp_path: Path) -> None:
 
 
 def test_the_demo_and_one_s_own_calls_never_meet(tmp_path: Path) -> None:
-    run(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "db", "upgrade")
     own = (tmp_path / "call-analytics.db").read_bytes()
 
     with started(tmp_path, "demo", DATABASE_URL="sqlite:///call-analytics.db"):
@@ -54,10 +54,10 @@ def test_the_demo_and_one_s_own_calls_never_meet(tmp_path: Path) -> None:
 def test_a_file_of_that_name_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text("Call SID,Assistant Name,Status,Started At\n")
     own = {"DATABASE_URL": "sqlite:///demo.db"}
-    run(tmp_path, "db", "upgrade", **own)
-    run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme", **own)
+    run_here(tmp_path, "db", "upgrade", **own)
+    run_here(tmp_path, "import", "calls.csv", "--create", "--organization", "acme", **own)
 
-    result = run(tmp_path, "demo", PORT=0)
+    result = run_here(tmp_path, "demo", PORT=0)
 
     assert result.returncode == 1
     assert result.stderr == (
@@ -71,9 +71,9 @@ def test_a_port_in_use_is_named_before_anything_is_touched(tmp_path: Path, given
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         if given == "option":
-            result = run(tmp_path, "demo", "--port", str(port))
+            result = run_here(tmp_path, "demo", "--port", str(port))
         else:
-            result = run(tmp_path, "demo", PORT=port)
+            result = run_here(tmp_path, "demo", PORT=port)
 
     assert result.returncode == 1
     assert result.stdout == ""
