@@ -98,7 +98,8 @@ _numbers = itertools.count(1)
 def postgres_url(cluster: PostgresCluster, postgres_template: str) -> Iterator[str]:
     """The address of a migrated PostgreSQL database of the test's own."""
     name = f"test_{next(_numbers)}"
-    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    # Without a log that nobody replays: half the time.
+    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template} STRATEGY file_copy")
     yield cluster.url(name)
     # Gone before it is written to the disk, hundreds of them cost nothing there.
     cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")

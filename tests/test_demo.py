@@ -21,10 +21,17 @@ LINK = re.compile(rf"(http://127\.0\.0\.1:\d+)/graphql#key=({KEY.pattern})")
 
 
 @pytest.mark.starts_server
-def test_the_demo_serves_and_keeps_its_link_and_key(tmp_path: Path) -> None:
+def test_the_demo_serves_and_keeps_its_link_and_key_and_leaves_one_s_own_calls_alone(
+    tmp_path: Path,
+) -> None:
+    run_here(tmp_path, "db", "upgrade")
+    own = (tmp_path / "call-analytics.db").read_bytes()
     keys = set()
     for _ in range(2):
-        with started(tmp_path, "demo") as (base, _process):
+        with started(tmp_path, "demo", DATABASE_URL="sqlite:///call-analytics.db") as (
+            base,
+            _process,
+        ):
             log = (tmp_path / "log.txt").read_text()
             lines = [line for line in log.splitlines() if not line.startswith("{")]
             link = LINK.fullmatch(lines[-2].removeprefix("Open  "))
@@ -40,14 +47,7 @@ def test_the_demo_serves_and_keeps_its_link_and_key(tmp_path: Path) -> None:
                 assert link[2] in command
             keys.add(link[2])
     assert len(keys) == 1
-
-
-def test_the_demo_and_one_s_own_calls_never_meet(tmp_path: Path) -> None:
-    run_here(tmp_path, "db", "upgrade")
-    own = (tmp_path / "call-analytics.db").read_bytes()
-
-    with started(tmp_path, "demo", DATABASE_URL="sqlite:///call-analytics.db"):
-        assert (tmp_path / "demo.db").exists()
+    assert (tmp_path / "demo.db").exists()
     assert (tmp_path / "call-analytics.db").read_bytes() == own
 
 
