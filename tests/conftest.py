@@ -155,7 +155,7 @@ def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterat
 @pytest.fixture
 def attached_url(cluster: PostgresCluster) -> Iterator[str]:
     """The database of a platform that made its tables itself, with its owner's address."""
-    cluster.execute("CREATE DATABASE attached")
+    cluster.execute("CREATE DATABASE attached STRATEGY file_copy")
     cluster.execute((Path(__file__).parent / "attached.sql").read_text(), "attached")
     yield cluster.url("attached")
     cluster.execute("DROP DATABASE attached WITH (FORCE)")
