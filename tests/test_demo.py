@@ -14,8 +14,6 @@ import pytest
 from tests.command import WAIT_SECONDS, run_here, started, wait_until
 from tests.terminal import ROWS, on_terminal
 
-pytestmark = pytest.mark.slow  # each of them starts the command
-
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 LINK = re.compile(rf"(http://127\.0\.0\.1:\d+)/graphql#key=({KEY.pattern})")
 

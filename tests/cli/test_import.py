@@ -27,8 +27,6 @@ from tests.platform import Platform
 from tests.postgres import PostgresCluster
 from tests.terminal import CTRL_C, on_terminal
 
-pytestmark = pytest.mark.slow
-
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -308,6 +306,7 @@ def test_a_file_that_is_no_export_is_told_in_one_line(
     )
 
 
+@pytest.mark.slow
 def test_other_things_than_files_are_told_in_one_line(directory: Path) -> None:
     result = run_here(directory, "import", ".", *NEW)
     assert result.stderr == "call-analytics: . cannot be read: Is a directory\n"
@@ -465,6 +464,7 @@ def test_without_a_terminal_a_long_import_writes_a_line_now_and_then(
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_bar_moves_before_anything_is_in_and_ctrl_c_ends_the_wait(directory: Path) -> None:
     with (
         _slow_pipe() as (pipe, feed),
@@ -479,6 +479,7 @@ def test_the_bar_moves_before_anything_is_in_and_ctrl_c_ends_the_wait(directory:
     assert _count(directory) == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_tells_what_is_in_and_the_same_command_goes_on(directory: Path) -> None:
     rows = _long_table(BATCH + 20)
     (directory / "calls.csv").write_text("".join(rows))
@@ -501,6 +502,7 @@ def test_ctrl_c_tells_what_is_in_and_the_same_command_goes_on(directory: Path) -
     assert (again.stdout, again.returncode) == (f"20 added, {BATCH} updated, 0 rejected.\n", 0)
 
 
+@pytest.mark.slow
 def test_nothing_is_written_into_the_bar(directory: Path) -> None:
     bad = [f"CA{number},,,busy,,,,\n" for number in range(25)]
     with (
@@ -524,6 +526,7 @@ def test_nothing_is_written_into_the_bar(directory: Path) -> None:
     assert _count(directory) == 0
 
 
+@pytest.mark.slow
 def test_a_bar_of_known_length_comes_to_its_end(directory: Path) -> None:
     path = directory / "calls.csv.gz"
     path.write_bytes(gzip.compress(CSV.replace("never", "5").encode()))
@@ -535,6 +538,7 @@ def test_a_bar_of_known_length_comes_to_its_end(directory: Path) -> None:
     assert rest == ["2 added, 0 updated, 0 rejected."]
 
 
+@pytest.mark.slow
 def test_sigterm_ends_an_import_as_ctrl_c_does(directory: Path) -> None:
     with _slow_pipe() as (pipe, feed):
         process = subprocess.Popen(
@@ -557,6 +561,7 @@ def test_sigterm_ends_an_import_as_ctrl_c_does(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("on_start", [signal.SIG_DFL, signal.SIG_IGN])
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_a_lock(
     postgres_url: str, tmp_path: Path, runner: asyncio.Runner, on_start: signal.Handlers
 ) -> None:
@@ -579,6 +584,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_lock(
     platform.close()
 
 
+@pytest.mark.slow
 def test_rejects_are_in_their_file_as_soon_as_their_batch_is_in(directory: Path) -> None:
     """So a command that is killed has written them too."""
     rejects = directory / "rejects"
@@ -598,6 +604,7 @@ def test_rejects_are_in_their_file_as_soon_as_their_batch_is_in(directory: Path)
         process.wait(WAIT_SECONDS)
 
 
+@pytest.mark.slow
 def test_two_signals_at_once_are_not_taken_for_one(
     postgres_url: str, tmp_path: Path, runner: asyncio.Runner
 ) -> None:
@@ -615,6 +622,7 @@ def test_two_signals_at_once_are_not_taken_for_one(
     platform.close()
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(
     own_cluster: PostgresCluster, own_platform: Platform, tmp_path: Path
 ) -> None:
@@ -638,6 +646,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(
         assert terminal.has_cursor
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_what_a_file_decompresses_to(directory: Path) -> None:
     bombs: dict[str, tuple[bytes, int]] = {
         "a long line": (b"x", 1 << 28),

@@ -12,8 +12,6 @@ from tests.command import run_here
 from tests.platform import Platform
 from tests.terminal import CTRL_C, on_terminal
 
-pytestmark = pytest.mark.slow
-
 HEADINGS = (
     "    id  organization              name                      assistants          calls    keys"
 )
@@ -76,6 +74,7 @@ def test_one_is_removed_with_all_it_has_and_nothing_else(acme: Platform, tmp_pat
     )
 
 
+@pytest.mark.slow
 def test_the_question_is_answered_on_a_terminal(acme: Platform, tmp_path: Path) -> None:
     remove = ("organizations", "remove", "acme")
     question = f"Remove {ACME} for good? [y/N]: "
@@ -127,6 +126,7 @@ def test_a_platform_s_own_organizations_are_listed_and_never_removed(
         )
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_removal_that_waits(
     postgres_url: str, tmp_path: Path, runner: asyncio.Runner
 ) -> None:

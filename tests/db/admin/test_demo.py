@@ -15,7 +15,7 @@ from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Call, UserApiKey
 from tests.platform import NOW, Platform
 
-SHORT_DAYS = 10
+SHORT_DAYS = 7
 
 
 @pytest.fixture
