@@ -34,6 +34,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_dashboard_s_query_has_the_printed_answer(
     platform: Platform, client: TestClient
 ) -> None:

@@ -53,7 +53,7 @@ def test_rest_is_as_its_openapi_document_says(
     headers = ["--header", f"Authorization: Bearer {tenant.key}"] if with_key else []
 
     done = subprocess.run(
-        [COMMAND, "run", f"{base}/openapi.json", *headers, "--max-examples", "150", "--no-color"],
+        [COMMAND, "run", f"{base}/openapi.json", *headers, "--max-examples", "50", "--no-color"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -73,7 +73,7 @@ def test_no_valid_document_is_a_fault(base: str, tenant: Tenant, field: str) -> 
         if isinstance(result, Ok)
     }
 
-    @hypothesis_settings(max_examples=300)
+    @hypothesis_settings(max_examples=100)
     @given(case=operations[f"Query.{field}"].as_strategy())
     def check(case: schemathesis.Case[Any]) -> None:
         response = case.call(headers=tenant.headers)

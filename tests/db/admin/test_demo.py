@@ -15,7 +15,7 @@ from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Call, UserApiKey
 from tests.platform import NOW, Platform
 
-SHORT_DAYS = 10
+SHORT_DAYS = 7
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def few_days(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # README's is on SQLite
 def test_an_empty_database_is_filled(platform: Platform) -> None:
     demo = _prepare(platform, NOW)
     calls = _calls(platform)

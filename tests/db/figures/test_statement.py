@@ -111,7 +111,7 @@ def _sql(platform: Platform, groups: tuple[Group, ...], *, use_rollups: bool) ->
 def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -> None:
     huge, small = platform.add_organization(), platform.add_organization()
     for _ in range(4):
-        _add_bulk(platform, platform.add_assistant(huge), 20_000)
+        _add_bulk(platform, platform.add_assistant(huge), 5_000)
     small_assistant = platform.add_assistant(small)
     _add_bulk(platform, small_assistant, 50)
 
