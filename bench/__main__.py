@@ -140,7 +140,7 @@ def _measure_alone(url: str, keys: Keys, write: dict[str, Any], parts: set[Part]
         result["readers"] = asyncio.run(_readers(url))
         print(f"milliseconds {result['readers']}", flush=True)
     if Part.HOSTILE in parts:
-        result["hostile"] = servers.hostile(url, keys)._asdict()
+        result["hostile"] = servers.hostile_requests(url, keys)._asdict()
     if Part.MEMORY in parts:
         result["memory"] = servers.memory(url, keys)
     if Part.WRITES in parts:

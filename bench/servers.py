@@ -75,7 +75,7 @@ def throughput(us: Server, plain: Server, keys: Keys, seconds: float) -> dict[st
     return found
 
 
-def hostile(url: str, keys: Keys) -> hostile.Hostility:
+def hostile_requests(url: str, keys: Keys) -> hostile.Hostility:
     with serving("us", url) as server:
         measured = hostile.measure(server, keys.big)
     print(f"hostile requests {measured}", flush=True)
