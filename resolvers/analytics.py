@@ -12,6 +12,7 @@ from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.organizations import StoredOrganization, read_organization
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.frame import Frame
+from call_analytics.resolvers.limits import check_lists
 from call_analytics.resolvers.question import Question, Selection
 from call_analytics.resolvers.report import Report
 from call_analytics.resolvers.sections import Section, sections
@@ -108,7 +109,7 @@ class Analytics:
 def _parts(question: Question, now: datetime) -> Iterator[_Part]:
     """The part of each window, the latest first."""
     selection: Selection | None = question.selection
-    before = points_so_far = 0
+    before = points_so_far = lists_so_far = 0
     while selection is not None:
         window = window_for(
             question.asked,
@@ -120,7 +121,10 @@ def _parts(question: Question, now: datetime) -> Iterator[_Part]:
         frame = Frame(window, before, question.zone, question.week_starts_on, now)
         points_so_far += frame.points(selection)
         check_together(points_so_far)
-        yield _Part(frame, tuple(sections(selection, frame)))
+        found = tuple(sections(selection, frame))
+        lists_so_far += len(found)
+        check_lists(lists_so_far)
+        yield _Part(frame, found)
         selection = selection.previous
         before += 1
 

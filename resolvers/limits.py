@@ -10,6 +10,8 @@ MAX_ASSISTANTS = 100
 """Items of ``topAssistants``."""
 MAX_ASSISTANT_IDS = 500
 MAX_HISTOGRAM_EDGES = 100
+MAX_LISTS = 40
+"""Sections of one answer: each makes its statement longer."""
 MAX_INT = 2**31 - 1
 """The largest Int of GraphQL."""
 
@@ -39,6 +41,19 @@ def checked_assistant_ids(ids: Sequence[int] | None) -> tuple[int, ...] | None:
             f"`assistantIds` may hold {MAX_ASSISTANT_IDS} ids at most, not {len(ids):,}."
         )
     return tuple(sorted(set(ids)))
+
+
+def check_lists(count: int) -> None:
+    """Check how many lists an answer has.
+
+    Raises:
+        BadInput: where they are too many.
+    """
+    if count > MAX_LISTS:
+        raise BadInput(
+            f"callAnalytics: its lists, with those of `previous`, are {count}, and {MAX_LISTS} are "
+            "the limit."
+        )
 
 
 def checked_percent(percent: float) -> Decimal:

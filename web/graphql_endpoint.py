@@ -23,6 +23,7 @@ from call_analytics.resolvers.limits import (
     MAX_ASSISTANT_IDS,
     MAX_ASSISTANTS,
     MAX_HISTOGRAM_EDGES,
+    MAX_LISTS,
 )
 from call_analytics.resolvers.series_points import MAX_SERIES_POINTS
 from call_analytics.resolvers.window import MAX_WINDOW_DAYS
@@ -191,6 +192,7 @@ class GraphQLEndpoint:
         return Limits(
             **asdict(self._request_limits),
             **asdict(self._document_limits),
+            max_lists=MAX_LISTS,
             max_assistants=MAX_ASSISTANTS,
             max_assistant_ids=MAX_ASSISTANT_IDS,
             max_window_days=MAX_WINDOW_DAYS,

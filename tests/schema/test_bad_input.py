@@ -11,6 +11,11 @@ IDS = list(range(501))
 EDGES = list(range(1, 102))
 FIELDS = "{ totalCalls }"
 
+LISTS = (
+    "totalCalls dailyStats { date } series { end } topAssistants { calls } hoursOfWeek { hour } "
+    "statuses { calls } durations { min histogram(edges: []) { calls } }"
+)
+
 # What is asked, and the error's message.
 CASES: list[tuple[str, str]] = [
     (
@@ -95,6 +100,10 @@ CASES: list[tuple[str, str]] = [
     (
         f"{{ durations {{ histogram(edges: {EDGES}) {{ calls }} }} }}",
         "histogram: edges may hold 100 numbers at most, not 101.",
+    ),
+    (
+        "{ " + f"{LISTS} previous {{ " * 6 + LISTS + " }" * 7,
+        "callAnalytics: its lists, with those of `previous`, are 48, and 40 are the limit.",
     ),
     (
         "{ topAssistants(minCalls: 0) { calls } }",
