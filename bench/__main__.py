@@ -90,8 +90,8 @@ def main(
             with providers[name]() as url:
                 print(f"\n== {name.value}, {size:,} calls", flush=True)
                 is_last = size == min(max(sizes), SIZES[-1])
-                found = asyncio.run(_prepare(url, size))
                 measured = parts if is_last else {Part.LATENCY}
+                found = asyncio.run(_prepare(url, size, is_whole=measured != {Part.LATENCY}))
                 result = _measure(url, found, size, seconds=seconds, parts=measured)
                 results["databases"][name.value][size] = result
     if Part.IMPORT in parts:
@@ -202,9 +202,9 @@ def _sqlite() -> Iterator[str]:
         yield f"sqlite:///{directory}/bench.db"
 
 
-async def _prepare(url: str, size: int) -> Keys:
+async def _prepare(url: str, size: int, *, is_whole: bool) -> Keys:
     async with _opened(url) as database:
-        return await load(database, size)
+        return await load(database, size, is_whole=is_whole)
 
 
 if __name__ == "__main__":

@@ -53,16 +53,21 @@ class Keys:
     all_of_big: list[str]
 
 
-async def load(database: Database, calls: int) -> Keys:
-    """Fill an empty database, without rollups; returns the keys."""
+async def load(database: Database, calls: int, *, is_whole: bool) -> Keys:
+    """Fill an empty database, without rollups; returns the keys.
+
+    Where it is not to be whole, there are only the big organization and one small one.
+    """
     async with transaction(database) as connection:
         await upgrade(connection)
     await disable_rollups(database)
     big = await _organization(database, "big", assistants=ASSISTANTS, calls=calls)
-    wide = await _organization(database, "wide", assistants=WIDE_ASSISTANTS, calls=calls)
+    wide = big
+    if is_whole:
+        wide = await _organization(database, "wide", assistants=WIDE_ASSISTANTS, calls=calls)
     small = [
         await _organization(database, f"small-{number}", assistants=ASSISTANTS, calls=SMALL_CALLS)
-        for number in range(SMALL_ORGANIZATIONS)
+        for number in range(SMALL_ORGANIZATIONS if is_whole else 1)
     ]
     await settle(database)
     return Keys(big=big[0], wide=wide[0], small=[keys[0] for keys in small], all_of_big=big)
