@@ -28,9 +28,9 @@ STARTED_AT = {
     "sqlite": f"strftime('%Y-%m-%d %H:%M:%f', 'now', -({MINUTES}) || ' minutes') || '000'",
 }
 CALLS = """
-INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
-                   duration, started_at)
-SELECT '{slug}-' || n, {first} + n % {assistants}, '+15550001', '+15550002',
+INSERT INTO calls (call_sid, organization_id, assistant_id, to_phone_number,
+                   customer_phone_number, status, duration, started_at)
+SELECT '{slug}-' || n, {organization}, {first} + n % {assistants}, '+15550001', '+15550002',
        CASE n % 10 WHEN 0 THEN 'failed' WHEN 1 THEN 'busy' ELSE 'completed' END,
        n % 600, {started_at}
 FROM ({numbers}) AS numbers
@@ -48,8 +48,7 @@ class Keys:
 
 async def load(database: Database, calls: int) -> Keys:
     """Fill an empty database, without rollups; returns the keys."""
-    async with transaction(database) as connection:
-        await upgrade(connection)
+    await upgrade(database)
     await disable_rollups(database)
     keys = {}
     for slug, count in (("big", calls), ("small", SMALL_CALLS)):
@@ -70,6 +69,7 @@ async def load(database: Database, calls: int) -> Keys:
             )
             sql = CALLS.format(
                 slug=slug,
+                organization=organization_id,
                 first=min(assistants),
                 assistants=ASSISTANTS,
                 started_at=STARTED_AT[dialect].format(count=count),

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
 from call_analytics.db.admin.migrate import upgrade
-from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.engine import create_engine, parse_database_url
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
 from tests.platform import NOW, Platform
@@ -217,6 +217,5 @@ def ask(client: TestClient, tenant: Tenant) -> Ask:
 async def migrate(url: str) -> None:
     """Bring the database at ``url`` to the newest revision."""
     database = create_engine(parse_database_url(url), read_only=False)
-    async with transaction(database) as connection:
-        await upgrade(connection)
+    await upgrade(database)
     await database.dispose()

@@ -14,11 +14,14 @@ from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.state import RollupState, rollup_state
+from call_analytics.db.tenant import Tenancy, tenancy_of
 
 LOOK_AGAIN_SECONDS = 30
 
 
-async def read_figures(query: FigureQuery, *, database: Database, use_rollups: bool) -> Figures:
+async def read_figures(
+    query: FigureQuery, *, database: Database, tenancy: Tenancy, use_rollups: bool
+) -> Figures:
     """Answer a query, in one statement and so in one snapshot.
 
     Where an assistant of the organization is moving, another statement reads the calls.
@@ -28,7 +31,8 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
-    statement, parameters = statement_for(query, database.dialect.name, use_rollups=use_rollups)
+    dialect = database.dialect.name
+    statement, parameters = statement_for(query, dialect, tenancy, use_rollups=use_rollups)
     async with connect(database) as connection:
         result = await connection.execute(statement, parameters)
         rows = result.all()
@@ -36,7 +40,7 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
     if use_rollups:
         readiness = numbered[READINESS][0].calls
         if readiness == MOVING:
-            return await read_figures(query, database=database, use_rollups=False)
+            return await read_figures(query, database=database, tenancy=tenancy, use_rollups=False)
         if readiness != READY:
             raise DatabaseChanged("rollups are not ready")
     return Figures(
@@ -46,10 +50,10 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
 
 
 def statement_for(
-    query: FigureQuery, dialect: str, *, use_rollups: bool
+    query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
 ) -> tuple[Any, dict[str, Any]]:
     """The statement that answers a query, and its parameters."""
-    planned, steps = plan(query.groups, use_rollups=use_rollups)
+    planned, steps = plan(query.groups, tenancy, use_rollups=use_rollups)
     tables = TILE_TABLES[dialect]
     grains = GRAINS if use_rollups else ()
     parameters: dict[str, Any] = {"organization_id": query.organization_id}
@@ -76,15 +80,17 @@ def rollups_answer(query: FigureQuery) -> bool:
 class FigureReader:
     """Reads the figures of one database.
 
-    It remembers whether rollups were ready when it last looked. Nothing that is remembered can
-    make an answer wrong: the statement that reads rollups returns, from its own snapshot, whether
-    they are ready, and where they are not, or have gone, the calls are read instead. A reader that
-    may not use rollups always reads the calls.
+    It remembers the database's tenancy, and whether rollups were ready, when it last looked.
+    Nothing that is remembered can make an answer wrong: the statement that reads rollups returns,
+    from its own snapshot, whether they are ready, and where they are not, or have gone, the calls
+    are read instead. A statement by organization fails where calls have none, and a statement by
+    assistant is right everywhere. A reader that may not use rollups always reads the calls.
     """
 
     def __init__(self, database: Database, *, may_use_rollups: bool = True) -> None:
         self._database = database
         self._may_use_rollups = may_use_rollups
+        self._tenancy = Tenancy.BY_ASSISTANT
         self._use_rollups = False
         self._look_again_at = 0.0
 
@@ -99,7 +105,8 @@ class FigureReader:
         except DatabaseChanged:
             self._use_rollups = False
             self.look_again()
-            return await read_figures(query, database=self._database, use_rollups=False)
+            self._tenancy = await self._look_at_tenancy()
+            return await self._read_from(query, use_rollups=False)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
@@ -107,14 +114,26 @@ class FigureReader:
 
     async def _read(self, query: FigureQuery) -> Figures:
         await self._look()
-        use_rollups = self._use_rollups and rollups_answer(query)
-        return await read_figures(query, database=self._database, use_rollups=use_rollups)
+        return await self._read_from(query, use_rollups=self._use_rollups and rollups_answer(query))
+
+    async def _read_from(self, query: FigureQuery, *, use_rollups: bool) -> Figures:
+        return await read_figures(
+            query, database=self._database, tenancy=self._tenancy, use_rollups=use_rollups
+        )
 
     async def _look(self) -> None:
-        if not self._may_use_rollups or self._use_rollups or monotonic() < self._look_again_at:
+        """Look at what is there, from time to time until rollups are used: nothing is better."""
+        if self._use_rollups or monotonic() < self._look_again_at:
             return
-        try:
-            self._use_rollups = await rollup_state(self._database) is RollupState.READY
-        except DatabaseChanged:  # they have changed while they were looked at
-            self._use_rollups = False
+        # Rollups of this release are made after a managed database has its tenancy.
+        if self._may_use_rollups:
+            try:
+                self._use_rollups = await rollup_state(self._database) is RollupState.READY
+            except DatabaseChanged:  # they have changed while they were looked at
+                self._use_rollups = False
+        self._tenancy = await self._look_at_tenancy()
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS
+
+    async def _look_at_tenancy(self) -> Tenancy:
+        async with connect(self._database) as connection:
+            return await connection.run_sync(tenancy_of)

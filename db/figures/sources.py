@@ -29,7 +29,7 @@ from call_analytics.db.functions import is_instant
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
-from call_analytics.db.tenant import ORGANIZATION, in_scope
+from call_analytics.db.tenant import ORGANIZATION, Tenancy, in_scope
 
 
 class Source(NamedTuple):
@@ -51,11 +51,11 @@ class Source(NamedTuple):
         return f"rollup_tiles_{self.number}"
 
 
-def summed(source: Source, dialect: str, *, use_rollups: bool) -> CTE:
+def summed(source: Source, dialect: str, tenancy: Tenancy, *, use_rollups: bool) -> CTE:
     """The source as a common table expression."""
     tables = TILE_TABLES[dialect]
     name = f"source_{source.number}"
-    calls = _calls(source, tables)
+    calls = _calls(source, tables, tenancy)
     if not use_rollups:
         return calls.cte(name)
     tiles = tables.table(source.tiles_of_rollups)
@@ -70,13 +70,13 @@ def _names_of_keys(source: Source) -> list[str]:
     return ["bucket", *names] if source.has_steps else names
 
 
-def _calls(source: Source, tables: TileTables) -> Select[Any]:
+def _calls(source: Source, tables: TileTables, tenancy: Tenancy) -> Select[Any]:
     """The calls in the tiles, summed up."""
     tiles = tables.table(source.tiles_of_calls)
     calls = Call.__table__
     started_at = calls.c.started_at
     condition = and_(
-        in_scope(calls.c.assistant_id),
+        in_scope(calls.c, tenancy),
         started_at >= tiles.c.start,
         started_at < tiles.c.end,
         is_instant(started_at),
@@ -106,7 +106,7 @@ def _log(source: Source, tiles: FromClause) -> Select[Any]:
     """What is not folded yet, in the same tiles."""
     table = rollup_log
     condition = and_(
-        in_scope(table.c.assistant_id),
+        in_scope(table.c, Tenancy.BY_ASSISTANT),  # of whom it knows nothing else
         table.c.bucket >= tiles.c.start,
         table.c.bucket < tiles.c.end,
     )

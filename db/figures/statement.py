@@ -33,7 +33,7 @@ from call_analytics.db.figures.sources import Source, summed
 from call_analytics.db.models import Assistant
 from call_analytics.db.rollups.layout import assistant_moves
 from call_analytics.db.rollups.triggers import are_rolled_up
-from call_analytics.db.tenant import ORGANIZATION
+from call_analytics.db.tenant import ORGANIZATION, Tenancy
 
 ASSISTANT_NAME = "assistant_name"
 READINESS = -1
@@ -60,6 +60,7 @@ class Plan(NamedTuple):
 
     sources: tuple[Source, ...]
     groups: tuple[PlannedGroup, ...]
+    tenancy: Tenancy
     use_rollups: bool
 
 
@@ -71,7 +72,9 @@ class _Need(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def plan(groups: tuple[Group, ...], *, use_rollups: bool) -> tuple[Plan, tuple[Steps | None, ...]]:
+def plan(
+    groups: tuple[Group, ...], tenancy: Tenancy, *, use_rollups: bool
+) -> tuple[Plan, tuple[Steps | None, ...]]:
     """The plan for groups, and the steps of each of its sources."""
     needs = _needs(groups, use_rollups=use_rollups)
     distinct = list(dict.fromkeys(needs))
@@ -97,7 +100,9 @@ def plan(groups: tuple[Group, ...], *, use_rollups: bool) -> tuple[Plan, tuple[S
         )
         for group, need in zip(groups, needs, strict=True)
     )
-    return Plan(tuple(sources), planned, use_rollups), tuple(need.steps for need in distinct)
+    return Plan(tuple(sources), planned, tenancy, use_rollups), tuple(
+        need.steps for need in distinct
+    )
 
 
 def _needs(groups: Sequence[Group], *, use_rollups: bool) -> list[_Need]:
@@ -130,7 +135,10 @@ def figures_statement(plan: Plan, dialect: str) -> Select[Any] | CompoundSelect[
     Its parameters are ``organization_id``, the tiles of each source (see ``sources``) and
     ``largest_<number>`` for each group that is limited.
     """
-    sources = [summed(source, dialect, use_rollups=plan.use_rollups) for source in plan.sources]
+    sources = [
+        summed(source, dialect, plan.tenancy, use_rollups=plan.use_rollups)
+        for source in plan.sources
+    ]
     columns = _Columns(plan.groups)
     selects = [
         _rows_of(number, group, sources[group.source], columns)

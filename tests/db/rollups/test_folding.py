@@ -27,7 +27,7 @@ from call_analytics.db.rollups.layout import (
 from call_analytics.db.rollups.state import rollup_backlog
 from call_analytics.db.rollups.upkeep import verify_rollups
 from tests.db.rollups.agreement import agree_in_one_snapshot, assert_agreement, differences
-from tests.platform import NOW, Platform, call_row
+from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
 
 START = NOW.replace(tzinfo=None)
@@ -321,7 +321,7 @@ def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> 
     async def write() -> None:
         assistant = platform.assistants[0]
         for number in range(20):
-            rows = [call_row(platform.next_id(), **call) for call in some_calls(platform, 3)]
+            rows = [platform.call_row(**call) for call in some_calls(platform, 3)]
             platform.calls += rows
             assistant["organization_id"] = (there, here)[number % 2]
             async with transaction(platform.writer) as connection:
@@ -355,7 +355,7 @@ def test_folds_while_a_hundred_thousand_rows_come_in(
 ) -> None:
     platform = Platform(postgres_url, runner)
     organization = with_calls(platform)
-    rows = [call_row(platform.next_id(), **call) for call in some_calls(platform, 100_000)]
+    rows = [platform.call_row(**call) for call in some_calls(platform, 100_000)]
     platform.calls += rows
     columns = Call.__table__.columns.keys()
 
@@ -395,14 +395,11 @@ def test_a_transaction_that_stays_open_over_several_folds(
     async def run() -> None:
         async with platform.writer.connect() as late:
             await late.execution_options(isolation_level=isolation)
-            row = call_row(platform.next_id(), assistant_id=gone["assistant_id"])
+            row = platform.call_row(assistant_id=gone["assistant_id"])
             await late.execute(insert(Call), [row])
             await late.execute(delete(Call).where(Call.id == gone["id"]))
             for number in range(3):
-                calls = [
-                    call_row(platform.next_id(), **call)
-                    for call in some_calls(platform, number + 9)
-                ]
+                calls = [platform.call_row(**call) for call in some_calls(platform, number + 9)]
                 platform.calls += calls
                 await platform.execute(insert(Call), calls)
                 await fold_rollups(platform.writer)
