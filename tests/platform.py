@@ -35,8 +35,7 @@ class Platform:
         self.raw_figures = FigureReader(self.reader, may_use_rollups=False)
         self.assistants: list[oracle.Row] = []
         self.calls: list[oracle.Row] = []
-        self.tenancy: Tenancy | None = None
-        """What calls have here, once it was looked at."""
+        self._tenancy: Tenancy | None = None
         self._ids = iter(range(1_000_001, 2_000_000))  # far from where sequences begin
 
     def run(self, work: Any) -> Any:
@@ -93,19 +92,21 @@ class Platform:
     def call_row(self, **columns: Any) -> oracle.Row:
         """A whole row of ``calls``, with the organization where the table has it."""
         row = call_row(self.next_id(), **columns)
-        if "organization_id" not in row and self._tenancy() is Tenancy.BY_ORGANIZATION:
+        if "organization_id" not in row and self.tenancy() is Tenancy.BY_ORGANIZATION:
             (its,) = (one for one in self.assistants if one["id"] == row["assistant_id"])
             row["organization_id"] = its["organization_id"]
         return row
 
-    def _tenancy(self) -> Tenancy:
+    def tenancy(self) -> Tenancy:
+        """What calls have here, as it was when it was first looked at."""
+
         async def look() -> Tenancy:
             async with self.reader.connect() as connection:
                 return await connection.run_sync(tenancy_of)
 
-        if self.tenancy is None:
-            self.tenancy = self.run(look())
-        return self.tenancy
+        if self._tenancy is None:
+            self._tenancy = self.run(look())
+        return self._tenancy
 
     def replace_calls(self, rows: list[oracle.Row]) -> None:
         """Delete all calls and insert these whole rows, in their order, under new ids."""

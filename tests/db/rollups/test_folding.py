@@ -25,7 +25,7 @@ from call_analytics.db.rollups.layout import (
     rollup_log,
 )
 from call_analytics.db.rollups.state import rollup_backlog
-from call_analytics.db.rollups.upkeep import verify_rollups
+from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
 from tests.db.rollups.agreement import agree_in_one_snapshot, assert_agreement, differences
 from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
@@ -96,8 +96,8 @@ def test_folding_leaves_one_row_for_each_key_and_goes_in_batches(
     sizes = platform.run(batches())
 
     assert sum(sizes) == waiting
-    assert sizes[:2] == [30, 30]
-    assert max(sizes) == 30
+    assert all(30 <= size <= 32 for size in sizes[:2]), "and what else there is of the last key"
+    assert max(sizes) <= 32
     quarters = {
         (
             call["assistant_id"],
@@ -260,11 +260,10 @@ async def until_it_answers(platform: Platform) -> None:
     raise AssertionError("the server did not come back")
 
 
-def test_a_fold_waits_for_another_and_sees_what_it_did(
-    postgres_url: str, runner: asyncio.Runner
-) -> None:
+def test_a_fold_waits_for_another_and_sees_what_it_did(attached: Platform) -> None:
     """Even where it has nothing to fold itself, and an assistant has moved meanwhile."""
-    platform = Platform(postgres_url, runner)
+    platform = attached
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
     here = with_calls(platform)
     there = platform.add_organization()
 
@@ -288,7 +287,6 @@ def test_a_fold_waits_for_another_and_sees_what_it_did(
     assert platform.run(rows_of(platform, assistant_moves)) == []
     assert platform.run(assert_agreement(platform, [here, there])) == [True, True]
     assert platform.run(differences(platform)) == []
-    platform.close()
 
 
 async def until_locked(platform: Platform) -> None:
@@ -303,10 +301,10 @@ async def until_locked(platform: Platform) -> None:
 
 
 @pytest.mark.slow
-def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> None:
+def test_two_servers_fold_at_once(rolled_up: Platform, runner: asyncio.Runner) -> None:
     """While calls are written and an assistant moves back and forth; nobody fails."""
-    servers = [Platform(database_url, runner) for _ in range(2)]
-    platform = servers[0]
+    platform = rolled_up
+    second = Platform(platform.url, runner)
     here = with_calls(platform)
     there = platform.add_organization()
     stop = asyncio.Event()
@@ -337,7 +335,7 @@ def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> 
     async def run() -> list[Any]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("call_analytics.db.rollups.folding.FOLD_ROWS", 20)
-            return await asyncio.gather(write(), *map(fold, servers))
+            return await asyncio.gather(write(), *map(fold, [platform, second]))
 
     _, *folded = platform.run(run())
 
@@ -345,8 +343,7 @@ def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> 
     platform.run(fold_rollups(platform.writer))
     assert platform.run(assert_agreement(platform, [here, there])) == [True, True]
     assert platform.run(differences(platform)) == []
-    for server in servers:
-        server.close()
+    second.close()
 
 
 @pytest.mark.slow
