@@ -15,6 +15,7 @@ from call_analytics.db.figures.measures import CALLS, MEASURES
 from call_analytics.db.figures.query import ASSISTANT, FigureQuery, Figures, Group, Steps, Window
 from call_analytics.db.figures.reader import statement_for
 from call_analytics.db.rollups.grains import DAY
+from call_analytics.db.tenant import Tenancy
 from tests.platform import NOW, Platform
 
 FEW, ALL = frozenset({CALLS}), frozenset(MEASURES)
