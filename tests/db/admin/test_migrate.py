@@ -287,31 +287,29 @@ def test_calls_are_written_and_assistants_move_during_an_upgrade(
     add_many_calls(platform, old.assistants, 20_000)
     mover = platform.add_assistant(old.organizations[0])
     refusals: list[str] = []
+    without_key = (
+        "INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status)"
+        f" VALUES ('{{}}', {mover}, '', '', 'ongoing')"
+    )
+    move = (
+        f"UPDATE assistants SET organization_id = {{}} WHERE id = {mover} AND NOT EXISTS "
+        "(SELECT FROM pg_constraint WHERE conname LIKE 'fk_calls_organization_id%')"
+    )
 
     async def write() -> int:
         number = 0
         while not refusals:
             number += 1
-            statements = (
-                (
-                    "INSERT INTO calls (call_sid, assistant_id, to_phone_number, "
-                    f"customer_phone_number, status) VALUES ('W{number}', {mover}, '', '', 'ongoing')"
-                ),
-                (
-                    f"UPDATE calls SET status = 'busy' WHERE assistant_id = {old.assistants[0]} "
-                    f"AND call_sid LIKE '%{number % 100:02}'"
-                ),
-                (
-                    f"UPDATE calls SET assistant_id = {old.assistants[number % 4]} "
-                    f"WHERE call_sid = 'W{number - 1}'"
-                ),
-                (
-                    f"UPDATE assistants SET organization_id = {old.organizations[number % 2]} "
-                    f"WHERE id = {mover} AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = "
-                    "'fk_calls_organization_id_assistant_id_assistants')"
-                ),
+            some = (
+                f"WHERE assistant_id = {old.assistants[0]} AND call_sid LIKE '%{number % 100:02}'"
             )
-            for statement in statements:
+            other = old.assistants[number % 4]
+            for statement in (
+                without_key.format(f"W{number}"),
+                f"UPDATE calls SET status = 'busy' {some}",
+                f"UPDATE calls SET assistant_id = {other} WHERE call_sid = 'W{number - 1}'",
+                move.format(old.organizations[number % 2]),
+            ):
                 try:
                     await _execute(platform, statement)
                 except DatabaseUnavailable as error:
@@ -325,7 +323,10 @@ def test_calls_are_written_and_assistants_move_during_an_upgrade(
         return await writing
 
     assert platform.run(run()) > 5
-    assert refusals[-1] == (
+    assert all("not-null constraint" in text or "foreign key" in text for text in refusals)
+    with pytest.raises(DatabaseUnavailable) as refusal:
+        platform.run(_execute(platform, without_key.format("late")))
+    assert str(refusal.value) == (
         'the database does not answer: null value in column "organization_id" of relation "calls" '
         "violates not-null constraint"
     )

@@ -1,3 +1,8 @@
+DO $$ BEGIN
+    SET LOCAL lock_timeout = '250ms';
+    ALTER TABLE calls DROP CONSTRAINT IF EXISTS fk_calls_organization_id_assistant_id_assistants;
+END $$
+--
 DROP INDEX CONCURRENTLY IF EXISTS ix_assistants_organization_id_id
 --
 CREATE UNIQUE INDEX CONCURRENTLY ix_assistants_organization_id_id
@@ -31,7 +36,6 @@ END $$
 DO $$ BEGIN  -- from here on an assistant with calls keeps its organization
     SET LOCAL lock_timeout = '250ms';
     ALTER TABLE calls
-        DROP CONSTRAINT IF EXISTS fk_calls_organization_id_assistant_id_assistants,
         ADD CONSTRAINT fk_calls_organization_id_assistant_id_assistants
         FOREIGN KEY (organization_id, assistant_id) REFERENCES assistants (organization_id, id)
         NOT VALID,

@@ -38,6 +38,10 @@ WHERE id IN (SELECT id FROM calls WHERE id > {after} AND id <= {last} AND organi
 LAST_OF_BATCH = """
 SELECT max(id) FROM (SELECT id FROM calls WHERE id > {after} ORDER BY id LIMIT {batch}) AS batch
 """
+IS_DONE = """
+SELECT attnotnull FROM pg_attribute
+WHERE attrelid = 'calls'::regclass AND attname = 'organization_id'
+"""
 ORPHANS = "SELECT count(*) FROM calls WHERE assistant_id NOT IN (SELECT id FROM assistants)"
 
 
@@ -66,7 +70,8 @@ def _upgrade_postgresql(connection: Connection) -> None:
         "SELECT quote_ident(nspname), calls.oid FROM pg_class AS calls "
         "JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE calls.oid = 'calls'::regclass"
     ).one()
-    statements = _statements("0006_organization_first.postgresql.sql")
+    is_done = connection.exec_driver_sql(IS_DONE).scalar()
+    statements = [] if is_done else _statements("0006_organization_first.postgresql.sql")
     if _rolls_up(connection):
         statements += _statements("0006_rollup_layout.postgresql.sql")
     for statement in statements:
