@@ -444,3 +444,18 @@ def test_a_role_that_may_not_fold_is_told_what_it_needs(
     platform.run(platform.execute(text("DROP OWNED BY folder")))
     platform.run(platform.execute(text("DROP ROLE folder")))
     platform.close()
+
+
+def test_rollups_are_folded_where_all_tables_are_published(attached: Platform) -> None:
+    """PostgreSQL refuses to delete from a published table that has no identity."""
+    attached.run(attached.execute(text("CREATE PUBLICATION everything FOR ALL TABLES")))
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+    organization = with_calls(attached)
+    for _ in range(2):
+        assert attached.run(rollup_backlog(attached.writer)) > 0
+        attached.run(fold_rollups(attached.writer))
+        assert attached.run(rollup_backlog(attached.writer)) == 0
+        attached.run(attached.execute(update(Call).values(status="failed")))
+        for call in attached.calls:
+            call["status"] = "failed"
+    assert_all_is_right(attached, organization)

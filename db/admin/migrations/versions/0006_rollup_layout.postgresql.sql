@@ -2,6 +2,8 @@ DO $do$ BEGIN
 SET LOCAL lock_timeout = '250ms';
 ALTER TABLE {schema}.call_rollups_log DROP CONSTRAINT IF EXISTS call_rollups_log_pkey;
 ALTER TABLE {schema}.call_rollups_log REPLICA IDENTITY FULL;
+ALTER TABLE {schema}.call_rollups_moves REPLICA IDENTITY FULL;
+ALTER TABLE {schema}.call_rollups_state REPLICA IDENTITY FULL;
 UPDATE {schema}.call_rollups_state SET layout = 3 WHERE layout = 2;
 CREATE OR REPLACE FUNCTION {schema}.call_rollups_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
