@@ -34,9 +34,9 @@ STARTED_AT = {
     "sqlite": f"strftime('%Y-%m-%d %H:%M:%f', 'now', -({MINUTES}) || ' minutes') || '000'",
 }
 CALLS = """
-INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
-                   duration, started_at)
-SELECT '{slug}-' || n, {first} + n % {assistants}, '+15550001', '+15550002',
+INSERT INTO calls (call_sid, organization_id, assistant_id, to_phone_number,
+                   customer_phone_number, status, duration, started_at)
+SELECT '{slug}-' || n, {organization}, {first} + n % {assistants}, '+15550001', '+15550002',
        CASE n % 10 WHEN 0 THEN 'failed' WHEN 1 THEN 'busy' ELSE 'completed' END,
        n % 600, {started_at}
 FROM ({numbers}) AS numbers
@@ -58,8 +58,7 @@ async def load(database: Database, calls: int, *, is_whole: bool) -> Keys:
 
     Where it is not to be whole, there are only the big organization and one small one.
     """
-    async with transaction(database) as connection:
-        await upgrade(connection)
+    await upgrade(database)
     await disable_rollups(database)
     big = await _organization(database, "big", assistants=ASSISTANTS, calls=calls)
     wide = big
@@ -92,6 +91,7 @@ async def _organization(database: Database, slug: str, *, assistants: int, calls
         )
         sql = CALLS.format(
             slug=slug,
+            organization=organization_id,
             first=min(ids),
             assistants=assistants,
             started_at=STARTED_AT[dialect].format(count=calls),

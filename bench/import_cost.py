@@ -11,7 +11,7 @@ from call_analytics.db.admin.migrate import upgrade
 from call_analytics.db.calls.columns import Columns
 from call_analytics.db.calls.importing import ImportTarget, import_calls
 from call_analytics.db.calls.sources import CallFile
-from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.engine import create_engine, parse_database_url
 from call_analytics.db.rollups.upkeep import disable_rollups
 
 HEADINGS = (
@@ -50,8 +50,7 @@ def _write(path: Path, rows: int) -> None:
 
 async def _import(path: Path, target: Path, *, has_rollups: bool) -> float:
     database = create_engine(parse_database_url(f"sqlite:///{target}"), read_only=False)
-    async with transaction(database) as connection:
-        await upgrade(connection)
+    await upgrade(database)
     if not has_rollups:
         await disable_rollups(database)
     began = time.perf_counter()

@@ -6,7 +6,6 @@ from call_analytics.cli.terminal import echo_finding
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.migrate import upgrade
-from call_analytics.db.engine import Database, transaction
 from call_analytics.settings import load_settings
 
 database_commands = typer.Typer(help="The database.", no_args_is_help=True)
@@ -16,11 +15,7 @@ database_commands = typer.Typer(help="The database.", no_args_is_help=True)
 def upgrade_database() -> None:
     """Create the tables of a managed database, or bring them to this release's newest."""
 
-    async def run(database: Database) -> None:
-        async with transaction(database) as connection:
-            await upgrade(connection)
-
-    with_database(load_settings(), run)
+    with_database(load_settings(), upgrade)
     typer.echo("The database is up to date.")
 
 

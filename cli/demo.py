@@ -66,8 +66,8 @@ def _prepare(settings: Settings) -> Demo:
     typer.echo(f"Preparing {DEMO_FILE} ...")
 
     async def prepare(database: Database) -> Demo:
+        await upgrade(database)
         async with transaction(database) as connection:
-            await upgrade(connection)
             return await prepare_demo(connection, datetime.now(UTC))
 
     return with_database(settings, prepare)

@@ -39,6 +39,11 @@ class Backend(Protocol):
     create_index_online: str
     """The words that create an index while the table goes on being written."""
 
+    upgrade_lock: str | None
+    """The statement that takes the lock of the one process that may upgrade, until the end of its
+    transaction; its value is false where another process has it. None where a transaction that
+    writes is alone anyway."""
+
     one_snapshot: Mapping[str, Any]
     """Execution options with which all statements of a transaction see one snapshot."""
 
@@ -85,6 +90,7 @@ class SQLiteBackend:
     driver = "sqlite+aiosqlite"
     embedded = True
     create_index_online = "CREATE INDEX"
+    upgrade_lock: str | None = None
     one_snapshot: Mapping[str, Any] = MappingProxyType({})
     driver_errors: tuple[type[Exception], ...] = ()
 
@@ -162,6 +168,9 @@ class PostgreSQLBackend:
     driver = "postgresql+asyncpg"
     embedded = False
     create_index_online = "CREATE INDEX CONCURRENTLY"
+    upgrade_lock: str | None = (
+        "SELECT pg_try_advisory_xact_lock(hashtext('call_analytics upgrade'))"
+    )
     one_snapshot: Mapping[str, Any] = MappingProxyType({"isolation_level": "REPEATABLE READ"})
     driver_errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
 

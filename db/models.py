@@ -2,16 +2,35 @@
 
 Only the columns that the service uses are declared; an attached platform's tables may have any
 others. Timestamps carry no zone and are UTC; durations are whole seconds.
+
+A managed database keys calls by organization. An attached one has no such key, and no column that
+is marked as ``OPTIONAL``.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, text, true
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+    true,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 OPTIONAL = "optional"
 """Marks, in a column's ``info``, one that an attached platform need not have."""
+
+
+_WIDE = BigInteger().with_variant(Integer, "sqlite")
+"""The type of an id of 64 bits. SQLite counts up only what is called INTEGER, which is as wide."""
 
 
 def _utc_now() -> datetime:
@@ -77,10 +96,15 @@ class Assistant(Base):
     __tablename__ = "assistants"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), index=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     name: Mapped[str] = mapped_column(String(100))
     is_active: Mapped[bool | None] = mapped_column(default=True, server_default=true())
+
+    # What the calls refer to.
+    __table_args__ = (
+        Index("ix_assistants_organization_id_id", "organization_id", "id", unique=True),
+    )
 
 
 class Call(Base):
@@ -88,9 +112,11 @@ class Call(Base):
 
     __tablename__ = "calls"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    call_sid: Mapped[str] = mapped_column(String(100), unique=True)
-    assistant_id: Mapped[int] = mapped_column(ForeignKey("assistants.id"))
+    id: Mapped[int] = mapped_column(_WIDE, primary_key=True)
+    organization_id: Mapped[int] = mapped_column(info={OPTIONAL: True})
+    """The organization of the assistant, which cannot change it while it has calls."""
+    call_sid: Mapped[str] = mapped_column(String(100))
+    assistant_id: Mapped[int]
     to_phone_number: Mapped[str] = mapped_column(String(20))
     customer_phone_number: Mapped[str] = mapped_column(String(20))
     status: Mapped[str] = mapped_column(String(20))
@@ -99,7 +125,18 @@ class Call(Base):
     ended_at: Mapped[datetime | None]
     call_meta: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
-    # Everything a figure needs is in the index, so answering never reads the table itself.
     __table_args__ = (
-        Index("ix_calls_analytics", "assistant_id", "started_at", "status", "duration"),
+        UniqueConstraint("organization_id", "call_sid"),
+        ForeignKeyConstraint(
+            ["organization_id", "assistant_id"], ["assistants.organization_id", "assistants.id"]
+        ),
+        # Everything a figure needs is in the index, so answering never reads the table itself.
+        # The id comes before what is only carried: in this order calls are listed, newest last.
+        Index(
+            "ix_calls_organization_started",
+            *("organization_id", "started_at", "id", "assistant_id", "status", "duration"),
+        ),
+        # For calls of one assistant: to list them, to sum them up anew, and to see that none is
+        # left where an assistant goes.
+        Index("ix_calls_organization_assistant", "organization_id", "assistant_id", "started_at"),
     )

@@ -1,26 +1,99 @@
-"""The tenant predicate: the one place that says which calls are an organization's."""
+"""The tenant predicate: the one place that says which calls are an organization's.
 
+Databases differ here and nowhere else. See ``Tenancy``.
+"""
+
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    inspect,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
+from call_analytics.db.admin.ownership import VERSION_TABLE
 from call_analytics.db.functions import among
-from call_analytics.db.models import Assistant
+from call_analytics.db.models import Assistant, Call, Organization
 
 ORGANIZATION = bindparam("organization_id", type_=BigInteger)
 """The organization that asks: the parameter of every statement that reads figures."""
 
 
+class Tenancy(Enum):
+    """How a database says whose a call is."""
+
+    BY_ORGANIZATION = "organization"
+    """Each call has its organization: in a managed database."""
+    BY_ASSISTANT = "assistant"
+    """Each call has an assistant, who has an organization: in every database, and the only way in
+    an attached one, or in one that an older release left."""
+
+
 def in_scope(
-    assistant_id: ColumnElement[int] | InstrumentedAttribute[int],
+    rows: Any,  # noqa: ANN401 - the columns of a table
+    tenancy: Tenancy,
+    organization_id: ColumnElement[Any] | InstrumentedAttribute[int] = ORGANIZATION,
+    *,
     among_ids: Select[tuple[int]] | None = None,
 ) -> ColumnElement[Any]:
-    """Whether a row belongs to ``:organization_id``, by its assistant, who may be inactive.
+    """Whether a row belongs to an organization; its assistant may be inactive.
 
-    Where ids are given, only rows of these assistants do.
+    ``rows`` are the columns of a table that has ``assistant_id``, and ``organization_id`` where
+    that is the tenancy. Where ids are given, only rows of these assistants do.
     """
-    assistants = select(Assistant.id).where(Assistant.organization_id == ORGANIZATION)
+    if tenancy is Tenancy.BY_ORGANIZATION:
+        by_organization: ColumnElement[Any] = rows.organization_id == organization_id
+        if among_ids is None:
+            return by_organization
+        return and_(by_organization, among(rows.assistant_id, among_ids.scalar_subquery()))
+    assistants = select(Assistant.id).where(Assistant.organization_id == organization_id)
     if among_ids is not None:
         assistants = assistants.where(among(Assistant.id, among_ids.scalar_subquery()))
-    return among(assistant_id, assistants.scalar_subquery())
+    return among(rows.assistant_id, assistants.correlate_except(Assistant).scalar_subquery())
+
+
+def is_of_assistant(
+    rows: Any,  # noqa: ANN401 - the columns of a table
+    tenancy: Tenancy,
+    assistant_id: ColumnElement[int],
+) -> ColumnElement[Any]:
+    """Whether a row belongs to an assistant."""
+    is_its: ColumnElement[Any] = rows.assistant_id == assistant_id
+    if tenancy is Tenancy.BY_ASSISTANT:
+        return is_its
+    organization = select(Assistant.organization_id).where(Assistant.id == assistant_id)
+    return and_(rows.organization_id == organization.scalar_subquery(), is_its)
+
+
+def is_of_anybody(
+    rows: Any,  # noqa: ANN401 - the columns of a table
+    tenancy: Tenancy,
+) -> ColumnElement[Any]:
+    """Whether a row belongs to any organization; indexes lead to those that do."""
+    if tenancy is Tenancy.BY_ORGANIZATION:
+        return among(rows.organization_id, select(Organization.id).scalar_subquery())
+    return among(rows.assistant_id, select(Assistant.id).scalar_subquery())
+
+
+def tenancy_of(connection: Connection) -> Tenancy:
+    """What calls have in this database.
+
+    A platform may have a column of that name, of which we know nothing. While one of ours is being
+    upgraded, the column is there and may be null.
+    """
+    names = [VERSION_TABLE, Call.__tablename__]
+    found = {
+        name: {column["name"]: column for column in columns}
+        for (_, name), columns in inspect(connection).get_multi_columns(filter_names=names).items()
+    }
+    column = found.get(Call.__tablename__, {}).get(Call.organization_id.name)
+    if VERSION_TABLE not in found or column is None or column["nullable"]:
+        return Tenancy.BY_ASSISTANT
+    return Tenancy.BY_ORGANIZATION

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from call_analytics.db.admin.migrate import upgrade
-from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.admin.ownership import VERSION_TABLE
+from call_analytics.db.engine import create_engine, parse_database_url
+from call_analytics.db.rollups.upkeep import enable_rollups
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
 from tests.platform import NOW, Platform
@@ -36,6 +39,25 @@ IN_CI = os.environ.get("CI") == "true"
 
 POSTGRESQL = {"cluster", "own_cluster"}
 """The fixtures that start a PostgreSQL; every other that needs one uses one of these."""
+
+ATTACHED_FILE = f"""
+DROP TABLE {VERSION_TABLE};
+DROP TABLE calls;
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY,
+    call_sid VARCHAR(100) NOT NULL UNIQUE,
+    assistant_id INTEGER NOT NULL REFERENCES assistants (id),
+    to_phone_number VARCHAR(20) NOT NULL,
+    customer_phone_number VARCHAR(20) NOT NULL,
+    status VARCHAR(20) NOT NULL,
+    duration INTEGER,
+    started_at DATETIME,
+    ended_at DATETIME,
+    call_meta JSON
+);
+CREATE INDEX ix_calls_analytics ON calls (assistant_id, started_at, status, duration)
+"""
+"""Makes a platform's own file of a migrated one."""
 
 ServiceFactory = Callable[..., TestClient]
 Ask = Callable[..., dict[str, Any]]
@@ -174,6 +196,25 @@ def attached(attached_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
 
 
 @pytest.fixture
+def attached_file(sqlite_url: str, runner: asyncio.Runner) -> Iterator[Platform]:
+    """A platform that has its tables in a SQLite file."""
+    owner = Platform(sqlite_url, runner)
+    for statement in ATTACHED_FILE.split(";"):
+        owner.run(owner.execute(text(statement)))
+    yield owner
+    owner.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def rolled_up(request: pytest.FixtureRequest) -> Platform:
+    """An attached database, on SQLite and on PostgreSQL in turn, with rollups."""
+    fixture = {"sqlite": "attached_file", "postgresql": "attached"}[request.param]
+    owner: Platform = request.getfixturevalue(fixture)
+    owner.run(enable_rollups(owner.writer, lambda *_: None))
+    return owner
+
+
+@pytest.fixture
 def reader_url(attached_url: str) -> str:
     """The same database, for a role that may only read."""
     return attached_url.replace("postgres@", "analytics_reader@")
@@ -221,6 +262,5 @@ def ask(client: TestClient, tenant: Tenant) -> Ask:
 async def migrate(url: str) -> None:
     """Bring the database at ``url`` to the newest revision."""
     database = create_engine(parse_database_url(url), read_only=False)
-    async with transaction(database) as connection:
-        await upgrade(connection)
+    await upgrade(database)
     await database.dispose()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, delete, event, insert, select
+from sqlalchemy import Engine, MetaData, Table, delete, event, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.keys import generate_key, hash_key
@@ -14,6 +14,7 @@ from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import create_engine, parse_database_url, transaction
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.models import Assistant, Base, Call, Organization, User, UserApiKey
+from call_analytics.db.tenant import Tenancy, tenancy_of
 from tests import oracle
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Platform:
         self.raw_figures = FigureReader(self.reader, may_use_rollups=False)
         self.assistants: list[oracle.Row] = []
         self.calls: list[oracle.Row] = []
+        self._tenancy: Tenancy | None = None
         self._ids = iter(range(1_000_001, 2_000_000))  # far from where sequences begin
 
     def run(self, work: Any) -> Any:
@@ -82,10 +84,29 @@ class Platform:
 
     def add_calls(self, calls: Sequence[oracle.Row]) -> None:
         """Calls; what a row leaves out is filled in."""
-        rows = [call_row(self.next_id(), **call) for call in calls]
+        rows = [self.call_row(**call) for call in calls]
         self.calls += rows
         if rows:
             self.run(self.execute(insert(Call), rows))
+
+    def call_row(self, **columns: Any) -> oracle.Row:
+        """A whole row of ``calls``, with the organization where the table has it."""
+        row = call_row(self.next_id(), **columns)
+        if "organization_id" not in row and self.tenancy() is Tenancy.BY_ORGANIZATION:
+            (its,) = (one for one in self.assistants if one["id"] == row["assistant_id"])
+            row["organization_id"] = its["organization_id"]
+        return row
+
+    def tenancy(self) -> Tenancy:
+        """What calls have here, as it was when it was first looked at."""
+
+        async def look() -> Tenancy:
+            async with self.reader.connect() as connection:
+                return await connection.run_sync(tenancy_of)
+
+        if self._tenancy is None:
+            self._tenancy = self.run(look())
+        return self._tenancy
 
     def replace_calls(self, rows: list[oracle.Row]) -> None:
         """Delete all calls and insert these whole rows, in their order, under new ids."""
@@ -166,8 +187,7 @@ def add_many_calls(platform: Platform, assistants: Sequence[int], count: int) ->
     """Calls of every kind in the last ninety days, in one bulk load."""
     statuses = ("completed", "failed", "ongoing", "busy", "completed")
     rows = [
-        call_row(
-            platform.next_id(),
+        platform.call_row(
             assistant_id=assistants[number % len(assistants)],
             status=statuses[number % 5],
             duration=(None, 0, 30, 61)[number % 4],
@@ -176,16 +196,15 @@ def add_many_calls(platform: Platform, assistants: Sequence[int], count: int) ->
         for number in range(count)
     ]
     platform.calls += rows
-    names = Call.__table__.columns.keys()
 
     async def load() -> None:
         async with transaction(platform.writer) as connection:
-            await connection.execute(select(Call.id).limit(0))
-            await backend_of(connection.dialect).bulk_insert(
-                connection,
-                Base.metadata.tables["calls"],
-                [tuple(map(row.get, names)) for row in rows],
+            table = await connection.run_sync(
+                lambda sync: Table("calls", MetaData(), autoload_with=sync, resolve_fks=False)
             )
+            names = table.columns.keys()
+            values = [tuple(map(row.get, names)) for row in rows]
+            await backend_of(connection.dialect).bulk_insert(connection, table, values)
 
     platform.run(load())
 

@@ -31,7 +31,7 @@ from call_analytics.db.models import Call, UserApiKey
 from tests.command import run, started
 from tests.conftest import migrate
 from tests.hostile import DOCUMENTS
-from tests.platform import Platform, call_row, key_row
+from tests.platform import Platform, key_row
 from tests.postgres import PostgresCluster
 
 # What is committed survives a crash of the server's processes, if not of the machine.
@@ -241,8 +241,7 @@ class Soak:
         writer.close()
 
     async def _writer(self, _client: httpx2.AsyncClient) -> None:
-        row = call_row(
-            next(self._ids),
+        row = self._platform.call_row(
             assistant_id=self._growing_assistant,
             started_at=datetime.now(UTC).replace(tzinfo=None),
         )

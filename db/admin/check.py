@@ -10,9 +10,10 @@ from call_analytics.db.admin.obstacles import Finding, barriers, misfits, refuse
 from call_analytics.db.catalogs import catalog_of, unwatchable
 from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import Database, connect
-from call_analytics.db.functions import among, is_instant
+from call_analytics.db.functions import is_instant
 from call_analytics.db.models import Assistant, Call
 from call_analytics.db.rollups.state import RollupState, rollup_condition
+from call_analytics.db.tenant import Tenancy, is_of_anybody, tenancy_of
 
 
 class NeededIndex(NamedTuple):
@@ -26,10 +27,28 @@ class NeededIndex(NamedTuple):
     """Columns that it must have besides, anywhere."""
 
 
-NEEDED_INDEXES = (
-    NeededIndex(
-        "ix_calls_analytics", "calls", ("assistant_id", "started_at"), ("status", "duration")
+CALL_INDEXES = {
+    Tenancy.BY_ORGANIZATION: (
+        NeededIndex(
+            "ix_calls_organization_started",
+            "calls",
+            ("organization_id", "started_at", "id"),
+            ("assistant_id", "status", "duration"),
+        ),
+        NeededIndex(
+            "ix_calls_organization_assistant",
+            "calls",
+            ("organization_id", "assistant_id", "started_at"),
+            (),
+        ),
     ),
+    Tenancy.BY_ASSISTANT: (
+        NeededIndex(
+            "ix_calls_analytics", "calls", ("assistant_id", "started_at"), ("status", "duration")
+        ),
+    ),
+}
+OTHER_INDEXES = (
     NeededIndex("ix_assistants_organization_id", "assistants", ("organization_id",), ()),
     NeededIndex("ix_user_api_keys_key_hash", "user_api_keys", ("key_hash",), ()),
 )
@@ -77,9 +96,8 @@ async def check_database(database: Database) -> tuple[DatabaseState, list[Findin
 def _odd_rows(connection: Connection) -> list[Finding]:
     """Rows that do not count, or that not every answer can hold."""
     findings = []
-    # By assistant, so that the index leads to them.
     odd = (
-        among(Call.assistant_id, select(Assistant.id).scalar_subquery())
+        is_of_anybody(Call, tenancy_of(connection))
         & Call.started_at.is_not(None)
         & not_(is_instant(Call.started_at))
     )
@@ -128,13 +146,15 @@ def _missing_indexes(connection: Connection) -> list[Finding]:
         if relation.is_visible and relation.kind == "partitioned table"
     }
     findings = []
-    for needed in NEEDED_INDEXES:
+    for needed in (*CALL_INDEXES[tenancy_of(connection)], *OTHER_INDEXES):
         present = inspector.get_indexes(needed.table)
         unique = [
             tuple(constraint["column_names"])
             for constraint in inspector.get_unique_constraints(needed.table)
         ]
-        if any(_serves(index, needed) for index in present) or needed.leading in unique:
+        if any(_serves(index, needed) for index in present) or any(
+            columns[: len(needed.leading)] == needed.leading for columns in unique
+        ):
             continue
         columns = ", ".join(needed.leading + needed.carried)
         create = CREATE_INDEX if needed.table in partitioned else create_online

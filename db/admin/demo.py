@@ -32,7 +32,7 @@ from call_analytics.db.calls.store import (
     store_calls,
 )
 from call_analytics.db.errors import OperatorError
-from call_analytics.db.models import Assistant, Call
+from call_analytics.db.models import Call
 
 DEMO_FILE = "demo.db"
 """In the working directory; not the service's default, so that one's own calls are not in it."""
@@ -174,9 +174,7 @@ async def _add_calls(
                 connection, organization_id, assistant.name, is_active=assistant.is_active
             )
     newest = await connection.scalar(
-        select(func.max(Call.started_at))
-        .join(Assistant, Assistant.id == Call.assistant_id)
-        .where(Assistant.organization_id == organization_id)
+        select(func.max(Call.started_at)).where(Call.organization_id == organization_id)
     )
     until = now.astimezone(UTC).replace(tzinfo=None)
     since = until - timedelta(days=DEMO_DAYS)
@@ -188,7 +186,7 @@ async def _add_calls(
         for call in _calls(assistant, ids[assistant.name], since, until, seed)
     ]
     numbered = [call._replace(number=number) for number, call in enumerate(calls)]
-    return (await store_calls(connection, organization_id, numbered)).added
+    return await store_calls(connection, organization_id, numbered)
 
 
 def _calls(

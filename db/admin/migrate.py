@@ -7,7 +7,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.obstacles import hidden_schema, obstacles, refused_connection
@@ -81,8 +82,8 @@ async def prepare_to_serve(database: Database) -> DatabaseState:
         DatabaseUnavailable: where it does not answer.
     """
     if backend_of(database.dialect).embedded:
-        async with transaction(database) as connection:
-            await upgrade(connection)
+        await upgrade(database)
+        async with connect(database) as connection:
             return await database_state(connection)
     refusal = await refused_connection(database)
     if refusal is not None:
@@ -100,12 +101,34 @@ async def prepare_to_serve(database: Database) -> DatabaseState:
     return state
 
 
-async def upgrade(connection: AsyncConnection) -> None:
+async def upgrade(database: Database) -> None:
     """Create the tables, or bring them to the newest revision; nothing where they are.
 
+    On PostgreSQL a revision may commit several times, so that none keeps a lock for long. Cut short
+    at any point, it goes on when it is called again.
+
     Raises:
-        OperatorError: where the tables there are not ours to change.
+        OperatorError: where the tables there are not ours to change, another process is changing
+            them, or a revision cannot be applied; the message says what to do.
     """
+    lock = backend_of(database.dialect).upgrade_lock
+    async with transaction(database) as connection:
+        await _require_ours(connection)
+        if lock is None:
+            await _upgrade(connection)
+            return
+        # A session's lock would be left behind in one that a pooler has lent.
+        if not await connection.scalar(text(lock)):
+            raise OperatorError(
+                "another process is upgrading the database; try again when it has ended"
+            )
+        # This leaves no snapshot, for which CREATE INDEX CONCURRENTLY would wait.
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        async with connect(database) as unlocked:
+            await _upgrade(unlocked)
+
+
+async def _require_ours(connection: AsyncConnection) -> None:
     state = await database_state(connection)
     if state in (DatabaseState.ATTACHED, DatabaseState.INCOMPLETE):
         raise OperatorError(
@@ -114,13 +137,18 @@ async def upgrade(connection: AsyncConnection) -> None:
         )
     if state is DatabaseState.NEWER:
         raise OperatorError(NEWER_DATABASE)
-    await connection.run_sync(_upgrade)
 
 
-def _upgrade(connection: Connection) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+async def _upgrade(connection: AsyncConnection) -> None:
+    def run(sync: Connection) -> None:
+        config = _config()
+        config.attributes["connection"] = sync
+        command.upgrade(config, "head")
+
+    try:
+        await connection.run_sync(run)
+    except CommandError as error:
+        raise OperatorError(str(error)) from error
 
 
 def _state(connection: Connection) -> DatabaseState:

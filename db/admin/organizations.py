@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Assistant, Call, Organization, User, UserApiKey
 from call_analytics.db.names import name_problem
+from call_analytics.db.tenant import Tenancy, in_scope, tenancy_of
 
 SERVICE_USER_NAME = "Call Analytics"
 
@@ -26,7 +27,8 @@ class OrganizationListing(NamedTuple):
 
 async def list_organizations(connection: AsyncConnection) -> list[OrganizationListing]:
     """All organizations, by their slug."""
-    rows = await connection.execute(_listings().order_by(Organization.slug))
+    tenancy = await connection.run_sync(tenancy_of)
+    rows = await connection.execute(_listings(tenancy).order_by(Organization.slug))
     return [OrganizationListing._make(row) for row in rows]
 
 
@@ -47,11 +49,12 @@ async def organization_named(connection: AsyncConnection, name_or_id: str) -> Or
         raise OperatorError(
             f"there is no organization {name_or_id!r}; see: call-analytics organizations list"
         )
-    rows = await connection.execute(_listings().where(Organization.id == found[0][0]))
+    tenancy = await connection.run_sync(tenancy_of)
+    rows = await connection.execute(_listings(tenancy).where(Organization.id == found[0][0]))
     return OrganizationListing._make(rows.one())
 
 
-def _listings() -> "Select[tuple[int, str, str, int, int, int]]":
+def _listings(tenancy: Tenancy) -> "Select[tuple[int, str, str, int, int, int]]":
     assistants = (
         select(func.count())
         .select_from(Assistant)
@@ -60,8 +63,8 @@ def _listings() -> "Select[tuple[int, str, str, int, int, int]]":
     calls = (
         select(func.count())
         .select_from(Call)
-        .join(Assistant, Assistant.id == Call.assistant_id)
-        .where(Assistant.organization_id == Organization.id)
+        .where(in_scope(Call, tenancy, Organization.id))
+        .correlate(Organization)
     )
     keys = (
         select(func.count())

@@ -26,7 +26,6 @@ from call_analytics.db.calls.store import (
     assistants_by_name,
     create_assistant,
     lock_organization,
-    remove_assistants,
     store_calls,
 )
 from call_analytics.db.engine import Database, transaction
@@ -35,7 +34,6 @@ from call_analytics.db.rollups.folding import fold_rollups
 
 BATCH_ROWS = 10_000
 BATCH_CHARACTERS = 2 << 20
-FOREIGN_CALL = "Call SID is the call of another organization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +127,12 @@ async def _store(
     newest = {call.call_sid: number for number, (_row, call) in enumerate(calls)}
     assistants = await assistants_by_name(connection, organization_id)
     staged = []
-    new_assistants = set()
     for number in newest.values():
         call = calls[number][1]
         assistant_id = assistants.get(call.assistant_name)
         if assistant_id is None:
             assistant_id = await create_assistant(connection, organization_id, call.assistant_name)
             assistants[call.assistant_name] = assistant_id
-            new_assistants.add(assistant_id)
         staged.append(
             StagedCall(
                 number=number,
@@ -150,19 +146,13 @@ async def _store(
                 ended_at=call.ended_at,
             )
         )
-    stored = await store_calls(connection, organization_id, staged)
-    foreign = set(stored.foreign)
-    used = {call.assistant_id for call in staged if call.number not in foreign}
-    await remove_assistants(connection, new_assistants - used)
-    foreign_sids = {calls[number][1].call_sid for number in stored.foreign}
-    rejects = []
-    for row in batch:
-        if isinstance(row.content, BadRow):
-            rejects.append(Reject(row.line, str(row.content), row.text))
-        elif row.content.call_sid in foreign_sids:
-            rejects.append(Reject(row.line, FOREIGN_CALL, row.text))
-    own = [call for _row, call in calls if call.call_sid not in foreign_sids]
-    return _StoredBatch(stored.added, own, rejects)
+    added = await store_calls(connection, organization_id, staged)
+    rejects = [
+        Reject(row.line, str(row.content), row.text)
+        for row in batch
+        if isinstance(row.content, BadRow)
+    ]
+    return _StoredBatch(added, [call for _row, call in calls], rejects)
 
 
 async def _organization(connection: AsyncConnection, target: ImportTarget) -> int:

@@ -1,10 +1,21 @@
 """Storing many calls at once, each new or an update of the call with the same SID."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, delete, insert, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +35,9 @@ UPDATED = (
     "ended_at",
 )
 """The columns that a later row of the same call replaces."""
+
+KEY = ("organization_id", "call_sid")
+"""What tells one call from another."""
 
 _staged_calls = Table(
     "staged_calls",
@@ -56,17 +70,6 @@ class StagedCall(NamedTuple):
     ended_at: datetime | None
 
 
-class Stored(NamedTuple):
-    """What became of a batch of calls, as the statements themselves told.
-
-    Those that were neither added nor are foreign were updated.
-    """
-
-    added: int
-    foreign: list[int]
-    """Numbers of those whose SID is another organization's call, which stayed as it was."""
-
-
 async def lock_organization(connection: AsyncConnection, organization_id: int) -> None:
     """Make other imports into this organization wait until the transaction ends.
 
@@ -82,34 +85,35 @@ async def lock_organization(connection: AsyncConnection, organization_id: int) -
 
 async def store_calls(
     connection: AsyncConnection, organization_id: int, calls: Sequence[StagedCall]
-) -> Stored:
+) -> int:
     """Store calls of one organization, whose SIDs must differ, in the current transaction.
 
-    Each statement decides row by row, and waits for any other transaction that is writing the same
-    SID at that moment; so what it returns is what this organization owns.
+    Returns how many of them were added; the others were updated. Each statement decides row by
+    row, and waits for any other transaction that is writing the same call at that moment. Calls of
+    other organizations are out of reach: a SID is looked for among the organization's own.
     """
     new = await _store(
         connection,
+        organization_id,
         calls,
-        lambda insertion: insertion.on_conflict_do_nothing(index_elements=["call_sid"]),
+        lambda insertion: insertion.on_conflict_do_nothing(index_elements=KEY),
     )
     known = [call for call in calls if call.call_sid not in new]
-    own_assistants = select(Assistant.id).where(Assistant.organization_id == organization_id)
-    updated = await _store(
+    await _store(
         connection,
+        organization_id,
         known,
         lambda insertion: insertion.on_conflict_do_update(
-            index_elements=["call_sid"],
+            index_elements=KEY,
             set_={name: insertion.excluded[name] for name in UPDATED},
-            where=Call.assistant_id.in_(own_assistants),
         ),
     )
-    foreign = [call.number for call in known if call.call_sid not in updated]
-    return Stored(len(new), foreign)
+    return len(new)
 
 
 async def _store(
     connection: AsyncConnection,
+    organization_id: int,
     calls: Sequence[StagedCall],
     settle_conflicts: Callable[[Insertion], Insertion],
 ) -> set[str]:
@@ -119,11 +123,13 @@ async def _store(
     backend = backend_of(connection.dialect)
     await connection.run_sync(_staged_calls.create)
     await backend.bulk_insert(connection, _staged_calls, calls)
-    names = [column.name for column in _staged_calls.columns if column.name != "number"]
+    columns: dict[str, ColumnElement[Any]] = dict(_staged_calls.columns.items())
+    del columns["number"]
+    columns["organization_id"] = literal(organization_id, Call.organization_id.type)
     # In order of the SIDs, or two statements could wait for each other. (SQLite needs some word
     # between the table and ON CONFLICT.)
-    rows = select(*(_staged_calls.c[name] for name in names)).order_by(_staged_calls.c.call_sid)
-    insertion = settle_conflicts(backend.upsert(Call).from_select(names, rows))
+    rows = select(*columns.values()).order_by(_staged_calls.c.call_sid)
+    insertion = settle_conflicts(backend.upsert(Call).from_select(list(columns), rows))
     stored = set(await connection.scalars(insertion.returning(Call.call_sid)))
     await connection.run_sync(_staged_calls.drop)
     return stored
@@ -154,9 +160,3 @@ async def create_assistant(
         .returning(Assistant.id)
     )
     return result.scalar_one()
-
-
-async def remove_assistants(connection: AsyncConnection, assistant_ids: Collection[int]) -> None:
-    """Remove assistants that have no calls."""
-    if assistant_ids:
-        await connection.execute(delete(Assistant).where(Assistant.id.in_(assistant_ids)))

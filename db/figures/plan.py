@@ -21,6 +21,7 @@ from call_analytics.db.figures.query import (
     Steps,
 )
 from call_analytics.db.figures.sources import Buckets, Source
+from call_analytics.db.tenant import Tenancy
 
 
 class PlannedGroup(NamedTuple):
@@ -77,6 +78,7 @@ _DISTRIBUTION = Group(frozenset({CALLS}), dimensions=(AVERAGED_DURATION,))
 def plan(
     groups: tuple[Group | NearestRanks | CallsBelow, ...],
     dialect: str,
+    tenancy: Tenancy,
     *,
     use_rollups: bool,
     is_narrowed: bool,
@@ -98,6 +100,7 @@ def plan(
                 buckets=_buckets(need.steps),
                 dimensions=need.dimensions,
                 measures=tuple(sorted(measures, key=lambda measure: measure.name)),
+                tenancy=tenancy,
                 use_rollups=need.use_rollups,
                 is_narrowed=is_narrowed,
             )

@@ -28,11 +28,14 @@ from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.state import RollupState, rollup_state
+from call_analytics.db.tenant import Tenancy, tenancy_of
 
 LOOK_AGAIN_SECONDS = 30
 
 
-async def read_figures(query: FigureQuery, *, database: Database, use_rollups: bool) -> Figures:
+async def read_figures(
+    query: FigureQuery, *, database: Database, tenancy: Tenancy, use_rollups: bool
+) -> Figures:
     """Answer a query, in one statement and so in one snapshot.
 
     Where an assistant of the organization is moving, another statement reads the calls.
@@ -42,15 +45,16 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
-    planned, parameters = _planned(query, database.dialect.name, use_rollups=use_rollups)
-    prepared = prepared_statement(planned, database.dialect)
+    dialect = database.dialect
+    planned, parameters = _planned(query, dialect.name, tenancy, use_rollups=use_rollups)
+    prepared = prepared_statement(planned, dialect)
     rows = await read(database, lambda connection: prepared.rows(connection, parameters))
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
     from_rollups = READINESS in numbered
     if from_rollups:
         readiness = numbered[READINESS][0].calls
         if readiness == MOVING:
-            return await read_figures(query, database=database, use_rollups=False)
+            return await read_figures(query, database=database, tenancy=tenancy, use_rollups=False)
         if readiness != READY:
             raise DatabaseChanged("rollups are not ready")
     return Figures(
@@ -60,20 +64,27 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
 
 
 def statement_for(
-    query: FigureQuery, dialect: str, *, use_rollups: bool
+    query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
 ) -> tuple[Any, dict[str, Any]]:
     """The statement that answers a query, and its parameters."""
-    planned, parameters = _planned(query, dialect, use_rollups=use_rollups)
+    planned, parameters = _planned(query, dialect, tenancy, use_rollups=use_rollups)
     return figures_statement(planned), parameters
 
 
-def _planned(query: FigureQuery, dialect: str, *, use_rollups: bool) -> tuple[Plan, dict[str, Any]]:
+def _planned(
+    query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
+) -> tuple[Plan, dict[str, Any]]:
     """The plan of the statement that answers a query, and the statement's parameters.
 
     What rollups do not keep is read from the calls all the same.
     """
-    is_narrowed = query.assistant_ids is not None
-    planned, needs = plan(query.groups, dialect, use_rollups=use_rollups, is_narrowed=is_narrowed)
+    planned, needs = plan(
+        query.groups,
+        dialect,
+        tenancy,
+        use_rollups=use_rollups,
+        is_narrowed=query.assistant_ids is not None,
+    )
     tables = TILE_TABLES[dialect]
     parameters: dict[str, Any] = {"organization_id": query.organization_id}
     if query.assistant_ids is not None:
@@ -99,15 +110,17 @@ def _planned(query: FigureQuery, dialect: str, *, use_rollups: bool) -> tuple[Pl
 class FigureReader:
     """Reads the figures of one database.
 
-    It remembers whether rollups were ready when it last looked. Nothing that is remembered can
-    make an answer wrong: the statement that reads rollups returns, from its own snapshot, whether
-    they are ready, and where they are not, or have gone, the calls are read instead. A reader that
-    may not use rollups always reads the calls.
+    It remembers the database's tenancy, and whether rollups were ready, when it last looked.
+    Nothing that is remembered can make an answer wrong: the statement that reads rollups returns,
+    from its own snapshot, whether they are ready, and where they are not, or have gone, the calls
+    are read instead. A statement by organization fails where calls have none, and a statement by
+    assistant is right everywhere. A reader that may not use rollups always reads the calls.
     """
 
     def __init__(self, database: Database, *, may_use_rollups: bool = True) -> None:
         self._database = database
         self._may_use_rollups = may_use_rollups
+        self._tenancy = Tenancy.BY_ASSISTANT
         self._use_rollups = False
         self._look_again_at = 0.0
 
@@ -122,7 +135,8 @@ class FigureReader:
         except DatabaseChanged:
             self._use_rollups = False
             self.look_again()
-            return await read_figures(query, database=self._database, use_rollups=False)
+            self._tenancy = await self._look_at_tenancy()
+            return await self._read_from(query, use_rollups=False)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
@@ -130,13 +144,25 @@ class FigureReader:
 
     async def _read(self, query: FigureQuery) -> Figures:
         await self._look()
-        return await read_figures(query, database=self._database, use_rollups=self._use_rollups)
+        return await self._read_from(query, use_rollups=self._use_rollups)
+
+    async def _read_from(self, query: FigureQuery, *, use_rollups: bool) -> Figures:
+        return await read_figures(
+            query, database=self._database, tenancy=self._tenancy, use_rollups=use_rollups
+        )
 
     async def _look(self) -> None:
-        if not self._may_use_rollups or self._use_rollups or monotonic() < self._look_again_at:
+        """Look at what is there, from time to time until rollups are used: nothing is better."""
+        if self._use_rollups or monotonic() < self._look_again_at:
             return
-        try:
-            self._use_rollups = await rollup_state(self._database) is RollupState.READY
-        except DatabaseChanged:  # they have changed while they were looked at
-            self._use_rollups = False
+        # Rollups of this release are made after a managed database has its tenancy.
+        if self._may_use_rollups:
+            try:
+                self._use_rollups = await rollup_state(self._database) is RollupState.READY
+            except DatabaseChanged:  # they have changed while they were looked at
+                self._use_rollups = False
+        self._tenancy = await self._look_at_tenancy()
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS
+
+    async def _look_at_tenancy(self) -> Tenancy:
+        return await read(self._database, lambda connection: connection.run_sync(tenancy_of))

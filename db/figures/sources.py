@@ -32,7 +32,7 @@ from call_analytics.db.functions import among, hour_of_week, is_instant
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
-from call_analytics.db.tenant import ORGANIZATION, in_scope
+from call_analytics.db.tenant import ORGANIZATION, Tenancy, in_scope
 
 ASSISTANT_IDS = "assistant_ids"
 """The name of the parameter that holds the assistants whose calls count."""
@@ -54,6 +54,7 @@ class Source(NamedTuple):
     buckets: Buckets
     dimensions: tuple[Dimension, ...]
     measures: tuple[Measure, ...]
+    tenancy: Tenancy
     use_rollups: bool
     is_narrowed: bool
     """Whether only the calls of some assistants count."""
@@ -112,7 +113,7 @@ def _calls(source: Source, tables: TileTables) -> Select[Any]:
     calls = Call.__table__
     started_at = calls.c.started_at
     condition = and_(
-        in_scope(calls.c.assistant_id, _asked_ids(source, tables)),
+        in_scope(calls.c, source.tenancy, among_ids=_asked_ids(source, tables)),
         started_at >= tiles.c.start,
         started_at < tiles.c.end,
         is_instant(started_at),
@@ -147,7 +148,8 @@ def _log(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
     """What is not folded yet, in the same tiles."""
     table = rollup_log
     condition = and_(
-        in_scope(table.c.assistant_id, _asked_ids(source, tables)),
+        # It knows nothing but the assistant.
+        in_scope(table.c, Tenancy.BY_ASSISTANT, among_ids=_asked_ids(source, tables)),
         table.c.bucket >= tiles.c.start,
         table.c.bucket < tiles.c.end,
     )

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.tiles import Tile
+from call_analytics.db.models import OPTIONAL
 
 Columns = Any
 """The columns of a table, by their names."""
@@ -67,6 +68,8 @@ class TileTables(Protocol):
     ) -> tuple[FromClause, Columns]:
         """The rows of a table that meet a condition on it and on the tiles, and its columns.
 
+        Those that a database need not have are not among them.
+
         For each tile the index of the table is searched once, whatever the planner knows of it.
         """
         ...
@@ -106,7 +109,8 @@ class PostgreSQLTileTables:
         self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
     ) -> tuple[FromClause, Columns]:
         # The planner does not take a subquery with an OFFSET apart.
-        rows = select(table).where(condition).offset(literal_column("0")).lateral()
+        there = (column for column in table.c if OPTIONAL not in column.info)
+        rows = select(*there).where(condition).offset(literal_column("0")).lateral()
         return tiles.join(rows, true()), rows.c
 
 

@@ -32,6 +32,7 @@ from call_analytics.db.rollups.layout import (
     organization_sums,
     rollup_log,
 )
+from call_analytics.db.tenant import Tenancy, is_of_assistant
 
 
 class Difference(NamedTuple):
@@ -71,7 +72,7 @@ def organizations_with_rows() -> Any:  # noqa: ANN401 - a selectable of one colu
     return union(*map(select, columns)).order_by("organization_id")
 
 
-def of_assistant() -> Select[Any]:
+def of_assistant(tenancy: Tenancy) -> Select[Any]:
     """The quarter hours of the assistant ``:assistant_id`` that are not the sum of its calls.
 
     The keys are those of the log: ``assistant_id`` and ``bucket``.
@@ -83,7 +84,7 @@ def of_assistant() -> Select[Any]:
             bucket.label("bucket"),
             *sums_of_calls(MEASURES, Call.status, Call.duration),
         )
-        .where(Call.assistant_id == _ASSISTANT, is_instant(Call.started_at))
+        .where(is_of_assistant(Call, tenancy, _ASSISTANT), is_instant(Call.started_at))
         .group_by(Call.assistant_id, bucket)
     )
     sums, log, moves = assistant_sums.c, rollup_log.c, assistant_moves.c

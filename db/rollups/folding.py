@@ -92,21 +92,23 @@ async def fold_regularly(database: Database, *, seconds: float) -> None:
 
 
 def fold_batch(connection: Connection, newest: int) -> int:
-    """Fold the first rows of the log, up to the id ``newest``, in the current transaction.
+    """Fold a batch of the log's rows up to the id ``newest``, in the current transaction.
 
-    Returns how many rows that was.
+    Rows of one assistant and bucket are folded together. Returns how many rows there were.
     """
     _lock(connection)
     _settle_moves(connection)
     columns = rollup_log.c
+    key = (columns.assistant_id, columns.bucket)
     may_be_folded = exists().where(_is_of_assistant(columns.assistant_id))
-    first = select(columns.id).where(columns.id <= newest, may_be_folded)
-    ids = first.order_by(columns.id).limit(FOLD_ROWS).subquery()
-    last = connection.scalar(select(func.max(ids.c.id)))
-    if last is None:
+    in_batch = columns.id <= literal_column(str(newest))
+    ordered = select(*key).where(in_batch, may_be_folded).order_by(*key)
+    if connection.execute(ordered.limit(1)).first() is None:
         _sum_up_unknown(connection)
         return 0
-    in_batch = columns.id <= literal_column(str(last))
+    last = connection.execute(ordered.offset(FOLD_ROWS - 1).limit(1)).first()
+    if last is not None:
+        in_batch = and_(in_batch, tuple_(*key) <= tuple(last))
     for table in SUMS:
         for grain in GRAINS:
             _add(connection, table, _of_log(table, grain, in_batch))

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from call_analytics.db.figures.measures import MEASURES
 
-LAYOUT = 2
+LAYOUT = 3
 """The number of this layout: of the tables, of their columns and of what the triggers do. Rollups
 of another layout are not read."""
 
@@ -52,7 +52,7 @@ def _sums() -> list[Column[int]]:
 rollup_log = Table(
     "call_rollups_log",
     _metadata,
-    # Ascending, but not in the order of commits.
+    # Ascending, but not in the order of commits; PostgreSQL has no index of it.
     Column("id", BigInteger, primary_key=True),
     Column("assistant_id", BigInteger, nullable=False),
     Column("bucket", DateTime, nullable=False),

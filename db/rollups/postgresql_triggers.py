@@ -98,8 +98,8 @@ FROM call_rollups_state
 """
 
 # The sign is wide, for the negative of the smallest integer is none.
-_INSERTED = f"SELECT 1::bigint AS sign, {WATCHED} FROM new_rows"
-_DELETED = f"SELECT -1::bigint AS sign, {WATCHED} FROM old_rows"
+_UPDATED = f"""(SELECT 1::bigint AS sign, {WATCHED} FROM new_rows
+                  UNION ALL SELECT -1::bigint AS sign, {WATCHED} FROM old_rows) AS changed"""
 
 # An UPDATE that names its columns has no transition tables, so each statement is looked at.
 _LEFT = """
@@ -144,12 +144,12 @@ class PostgreSQLTriggers:
         calls, assistants = watched["calls"], watched["assistants"]
         schema = calls.schema
         sums = ", ".join(f"{measure} bigint NOT NULL" for measure in MEASURES)
-        changed = f"{_INSERTED} UNION ALL {_DELETED}"
         log = f"{schema}.call_rollups_log"
         bodies = {
-            ("calls", "insert"): _appending(dialect, log, _INSERTED),
-            ("calls", "update"): _appending(dialect, log, changed),
-            ("calls", "delete"): _appending(dialect, log, _DELETED),
+            ("calls", "insert"): _appending(dialect, log, "new_rows", "sum({})"),
+            ("calls", "update"): _appending(dialect, log, _UPDATED, "sum(sign * {})")
+            + _having(dialect),
+            ("calls", "delete"): _appending(dialect, log, "old_rows", "-sum({})"),
             # What it removes no snapshot shows any more; DELETE would leave some of that behind.
             # Readers lock these tables after ``calls``, too, so nobody waits for good.
             ("calls", "truncate"): f"""
@@ -163,12 +163,13 @@ class PostgreSQLTriggers:
         return [
             f"""
             CREATE TABLE {log} (
-                id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                id bigint GENERATED ALWAYS AS IDENTITY,
                 assistant_id bigint NOT NULL,
                 bucket timestamp NOT NULL,
                 {sums}
             ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000)
             """,
+            # Writers pay for every index, so there is no other.
             f"CREATE INDEX ix_call_rollups_log_key ON {log} (assistant_id, bucket)",
             f"""
             CREATE TABLE {schema}.call_rollups_assistants (
@@ -213,6 +214,11 @@ class PostgreSQLTriggers:
                     {_literal(_path(assistants))}::regclass)
             """,
             f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
+            # A published table without a key takes no changes otherwise.
+            *(
+                f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL"
+                for table in ("call_rollups_log", "call_rollups_moves", "call_rollups_state")
+            ),
             *(
                 statement
                 for event in WATCHED_EVENTS
@@ -255,15 +261,21 @@ def _trigger(event: Watched, schema: str, table: Relation, body: str) -> list[st
     ]
 
 
-def _appending(dialect: Dialect, log: str, changed_rows: str) -> str:
-    sums = [f"sum(sign * {amount})" for amount in amounts_of_one_call(dialect)]
+def _appending(dialect: Dialect, log: str, changed: str, total: str) -> str:
+    """Append what a statement changed, given its rows and how an amount of a row is added up."""
+    totals = map(total.format, amounts_of_one_call(dialect))
     moment: ColumnElement[object] = literal_column("started_at")
     bucket = QUARTER_HOUR.bucket_of(moment).compile(dialect=dialect)
     return f"""
             INSERT INTO {log} (assistant_id, bucket, {SUMS})
-            SELECT assistant_id, {bucket}, {", ".join(sums)}
-            FROM ({changed_rows}) AS changed
+            SELECT assistant_id, {bucket}, {", ".join(totals)}
+            FROM {changed}
             WHERE assistant_id IS NOT NULL AND {is_instant(moment).compile(dialect=dialect)}
             GROUP BY 1, 2
-            HAVING {" OR ".join(f"{sum_} <> 0" for sum_ in sums)}
     """
+
+
+def _having(dialect: Dialect) -> str:
+    """Nothing is appended where an update changed nothing that counts."""
+    amounts = amounts_of_one_call(dialect)
+    return f"HAVING {' OR '.join(f'sum(sign * {amount}) <> 0' for amount in amounts)}"

@@ -39,6 +39,7 @@ from call_analytics.db.rollups.state import (
     rollup_state,
 )
 from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
+from call_analytics.db.tenant import Tenancy, tenancy_of
 
 LOCK_ATTEMPTS = 120
 LOCK_PAUSE_SECONDS = 0.25
@@ -138,10 +139,11 @@ async def verify_rollups(
 async def _verify(
     database: Database, on_difference: Callable[[Difference], None], *, repair: bool
 ) -> None:
+    tenancy = await _tenancy(database)
     for assistant_id in await _scalars(database, assistants_with_rows()):
         parameters = {"assistant_id": assistant_id}
-        if await _differ(database, of_assistant(), parameters, on_difference) and repair:
-            await _append_difference(database, assistant_id)
+        if await _differ(database, of_assistant(tenancy), parameters, on_difference) and repair:
+            await _append_difference(database, tenancy, assistant_id)
     if await _differ(database, strays(), {}, on_difference) and repair:
         await _correct(database, assistant_sums, strays(), {})
     for organization_id in await _scalars(database, organizations_with_rows()):
@@ -195,11 +197,11 @@ def remove_rollups(connection: Connection) -> None:
     _execute(connection, TRIGGERS[connection.dialect.name].removal())
 
 
-def append_difference(connection: Connection, assistant_id: int) -> None:
+def append_difference(connection: Connection, tenancy: Tenancy, assistant_id: int) -> None:
     """Append to the log what an assistant's calls have more than its rollups, in one statement."""
     # Tables are locked in this order everywhere, so nothing that locks both can block for good.
     connection.execute(select(Call.id).limit(0))
-    excess = of_assistant()
+    excess = of_assistant(tenancy)
     appending = insert(rollup_log).from_select(list(excess.selected_columns.keys()), excess)
     connection.execute(appending, {"assistant_id": assistant_id})
 
@@ -225,18 +227,24 @@ async def _scalars(database: Database, selectable: Any) -> list[int]:  # noqa: A
 
 async def _fill(database: Database, on_progress: Callable[[int, int], None]) -> None:
     """Add what is missing, assistant by assistant, and fold it."""
+    tenancy = await _tenancy(database)
     assistants = await _scalars(database, assistants_with_rows())
     for number, assistant_id in enumerate(assistants, start=1):
-        await _append_difference(database, assistant_id)
+        await _append_difference(database, tenancy, assistant_id)
         if number % FOLD_ASSISTANTS == 0:
             await fold_rollups(database)
         on_progress(number, len(assistants))
     await fold_rollups(database)
 
 
-async def _append_difference(database: Database, assistant_id: int) -> None:
+async def _append_difference(database: Database, tenancy: Tenancy, assistant_id: int) -> None:
     async with transaction(database) as connection:
-        await connection.run_sync(append_difference, assistant_id)
+        await connection.run_sync(append_difference, tenancy, assistant_id)
+
+
+async def _tenancy(database: Database) -> Tenancy:
+    async with connect(database) as connection:
+        return await connection.run_sync(tenancy_of)
 
 
 async def _without_queueing(database: Database, change: Callable[[Connection], None]) -> None:

@@ -311,6 +311,35 @@ def test_what_no_statement_mends_needs_another_database(
     assert refusal_to_serve(reader_url, runner) == f"{problem}; the remedy is: {OTHER_DATABASE}"
 
 
+def test_what_is_missing_in_a_managed_database_is_named(platform: Platform) -> None:
+    async def check() -> tuple[DatabaseState, list[Finding]]:
+        return await check_database(platform.reader)
+
+    assert platform.run(check()) == (DatabaseState.MANAGED, [])
+    indexes = {
+        "ix_calls_organization_started": (
+            "organization_id, started_at, id, assistant_id, status, duration"
+        ),
+        "ix_calls_organization_assistant": "organization_id, assistant_id, started_at",
+    }
+    for name in indexes:
+        platform.run(platform.execute(text(f"DROP INDEX {name}")))
+
+    state, findings = platform.run(check())
+
+    online = " CONCURRENTLY" if platform.reader.dialect.name == "postgresql" else ""
+    assert (state, findings) == (
+        DatabaseState.MANAGED,
+        [
+            Finding(
+                f"table calls has no index {name}, so answers are slow",
+                f"CREATE INDEX{online} {name} ON calls ({columns});",
+            )
+            for name, columns in indexes.items()
+        ],
+    )
+
+
 def test_tables_in_several_schemas_of_the_search_path_are_found(
     check: Check, owner: Callable[[str], None]
 ) -> None:
@@ -413,7 +442,7 @@ def test_ids_that_graphql_cannot_tell_are_named(check: Check, owner: Callable[[s
             f"{CHANGED} (table call_rollups_assistants has the column busy)",
             "call-analytics rollups enable",
         ),
-        ("UPDATE call_rollups_state SET layout = 3", CHANGED, "call-analytics rollups enable"),
+        ("UPDATE call_rollups_state SET layout = 2", CHANGED, "call-analytics rollups enable"),
     ],
 )
 def test_check_tells_why_rollups_are_not_read(

@@ -41,7 +41,7 @@ def test_calls_go_in_short_transactions(acme: Platform) -> None:
 
     assert progress == [10, 17]
     assert removed[-3:] == (2, 17, 1)
-    assert sum(statement.startswith("DELETE FROM calls") for statement in statements) == 4
+    assert sum(statement.startswith("DELETE FROM calls") for statement in statements) == 2
     assert _differences(acme) == []
     assert _count(acme, Call.id) == 1
     acme.run(fold_rollups(acme.writer))

@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.organizations import find_organization
 from call_analytics.db.calls.columns import Columns
-from call_analytics.db.calls.importing import FOREIGN_CALL, ImportTarget, import_calls
+from call_analytics.db.calls.importing import ImportTarget, import_calls
 from call_analytics.db.calls.report import ImportReport
 from call_analytics.db.calls.rows import CallRow
 from call_analytics.db.calls.sources import CallFile
@@ -94,35 +93,22 @@ def test_strict_takes_all_or_nothing(platform: Platform, tmp_path: Path) -> None
     assert report.added == 2
 
 
-def test_another_organization_s_call_is_not_taken(platform: Platform, tmp_path: Path) -> None:
-    platform.add_organization("acme")
+def test_another_organization_s_call_of_the_same_sid_is_another_call(
+    platform: Platform, tmp_path: Path
+) -> None:
+    acme = platform.add_organization("acme")
     other = platform.add_organization("other")
     assistant = platform.add_assistant(other, "Other Bot")
     platform.add_calls([{"assistant_id": assistant, "call_sid": "CA1", "status": "ongoing"}])
 
-    report, bad_rows = _import(platform, export_file(tmp_path, CSV))
-
-    assert (report.added, report.rejected) == (1, 1)
-    assert bad_rows == [(2, "Call SID is the call of another organization")]
-    assert _stored(platform)[0][:4] == ("CA1", "Other Bot", other, "ongoing")
-
-
-def test_a_file_of_another_organization_s_calls_leaves_no_assistants(
-    platform: Platform, tmp_path: Path
-) -> None:
-    platform.add_organization("acme")
-    other = platform.add_organization("other")
-    assistant = platform.add_assistant(other, "Other Bot")
-    platform.add_calls(
-        [{"assistant_id": assistant, "call_sid": call.call_sid} for call in CALLS],
-    )
-
-    report, _ = _import(platform, export_file(tmp_path, CSV))
-    assert (report.added, report.updated, report.rejected) == (0, 0, 2)
-    assert platform.run(_column(platform, Assistant.name)) == ["Other Bot"]
-
-    _import(platform, export_file(tmp_path, csv_of([*CALLS, CALLS[0]._replace(call_sid="CA3")])))
-    assert platform.run(_column(platform, Assistant.name)) == ["Other Bot", "Support Bot"]
+    for added, updated in ((2, 0), (0, 2)):
+        report, bad_rows = _import(platform, export_file(tmp_path, CSV))
+        assert (report.added, report.updated, bad_rows) == (added, updated, [])
+        assert {row[:4] for row in _stored(platform)} == {
+            ("CA1", "Other Bot", other, "ongoing"),
+            ("CA1", "Support Bot", acme, "completed"),
+            ("CA2", "Sales, Rep", acme, "busy"),
+        }
 
 
 def test_a_single_line_may_hold_many_calls(platform: Platform, tmp_path: Path) -> None:
@@ -156,83 +142,50 @@ def postgres_platform(postgres_url: str, runner: asyncio.Runner) -> Iterator[Pla
     platform.close()
 
 
-def test_every_row_of_another_organization_s_call_is_bad(
-    platform: Platform, tmp_path: Path
-) -> None:
-    platform.add_organization("acme")
-    other = platform.add_organization("other")
-    assistant = platform.add_assistant(other, "Other Bot")
-    platform.add_calls([{"assistant_id": assistant, "call_sid": "CA1", "status": "ongoing"}])
-    calls = [CALLS[0], CALLS[1], CALLS[0]._replace(status="failed"), CALLS[1]]
-
-    report, bad_rows = _import(platform, export_file(tmp_path, csv_of(calls)))
-
-    assert (report.added, report.updated, report.rejected) == (1, 1, 2)
-    assert bad_rows == [(2, FOREIGN_CALL), (4, FOREIGN_CALL)]
-
-
 @pytest.mark.parametrize("is_committed", [True, False])
-def test_a_call_that_another_organization_is_just_adding(
+def test_calls_that_another_organization_is_just_adding_are_not_waited_for(
     postgres_platform: Platform, tmp_path: Path, is_committed: bool
 ) -> None:
     platform = postgres_platform
     path = export_file(tmp_path, csv_of(_numbered(20)))
-    bad_rows: list[tuple[int, str]] = []
 
     async def race() -> ImportReport:
         async with connect(platform.writer) as other, other.begin() as others_transaction:
             await _store_as(other, "other", _numbered(20)[7:12])
-            task = asyncio.create_task(_start(platform, path, "acme", bad_rows))
-            await _until_blocked(platform, 1)
+            async with asyncio.timeout(60):
+                report = await _start(platform, path, "acme", [])
             await (others_transaction.commit if is_committed else others_transaction.rollback)()
-            return await task
+            return report
 
     report = platform.run(race())
 
-    taken = range(7, 12) if is_committed else range(0)
-    assert (report.added, report.updated, report.rejected) == (20 - len(taken), 0, len(taken))
-    assert bad_rows == [(2 + number, FOREIGN_CALL) for number in taken]
-    assert _owners(platform) == {
-        f"CA{number:05}": "other" if number in taken else "acme" for number in range(20)
-    }
+    assert (report.added, report.updated, report.rejected) == (20, 0, 0)
+    assert _owners(platform) == {"acme": 20} | ({"other": 5} if is_committed else {})
 
 
-@pytest.mark.parametrize("trial", range(5))
 def test_two_organizations_import_the_same_calls_at_once(
-    postgres_platform: Platform, tmp_path: Path, trial: int
+    platform: Platform, tmp_path: Path
 ) -> None:
-    """A third transaction holds a call until both imports wait, and then lets go of it."""
-    platform = postgres_platform
-    platform.add_organization("third")
+    """Each owns all of its own, new and again."""
     calls = _numbered(300)
     slugs = ("acme", "other")
     paths = [tmp_path / slug for slug in slugs]
-    for path, order in zip(paths, (1, -1), strict=True):
+    for slug, path, order in zip(slugs, paths, (1, -1), strict=True):
+        platform.add_organization(slug)
         path.write_text(csv_of(calls[::order]))
-    bad_rows: list[list[tuple[int, str]]] = [[], []]
 
     async def race() -> list[ImportReport]:
-        async with connect(platform.writer) as third, third.begin() as blocker:
-            await _store_as(third, "third", [calls[trial * 60]])
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(
-                    "call_analytics.db.calls.importing.BATCH_ROWS", 300 if trial % 2 else 50
-                )
-                imports = [
-                    asyncio.create_task(_start(platform, path, slug, bad))
-                    for path, slug, bad in zip(paths, slugs, bad_rows, strict=True)
-                ]
-                await _until_blocked(platform, 2)
-                await blocker.rollback()
-                return list(await asyncio.gather(*imports))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("call_analytics.db.calls.importing.BATCH_ROWS", 50)
+            imports = [
+                _start(platform, path, slug, []) for path, slug in zip(paths, slugs, strict=True)
+            ]
+            return list(await asyncio.gather(*imports))
 
-    reports = platform.run(race())
-
-    owned = Counter(_owners(platform).values())
-    for slug, report, bad in zip(slugs, reports, bad_rows, strict=True):
-        assert (report.added, report.updated) == (owned[slug], 0)
-        assert report.rejected == len(bad) == 300 - owned[slug]
-    assert owned.total() == 300
+    for added, updated in ((300, 0), (0, 300)):
+        for report in platform.run(race()):
+            assert (report.added, report.updated, report.rejected) == (added, updated, 0)
+        assert _owners(platform) == {"acme": 300, "other": 300}
 
 
 @pytest.mark.parametrize("is_rolled_back", [False, True])
@@ -247,7 +200,7 @@ def test_two_imports_of_one_organization_make_an_assistant_once(
 
     async def race() -> tuple[ImportReport | BaseException, ImportReport]:
         async with connect(platform.writer) as third, third.begin() as blocker:
-            await _store_as(third, "other", [_numbered(20)[3]])
+            await _store_as(third, "acme", [_numbered(20)[3]])
             first = asyncio.create_task(_start(platform, first_path, "acme", [], strict=True))
             await _until_blocked(platform, 1)
             second = asyncio.create_task(_start(platform, path, "acme", []))
@@ -263,7 +216,7 @@ def test_two_imports_of_one_organization_make_an_assistant_once(
         (20, 0, 0) if is_rolled_back else (0, 20, 0)
     )
     assert platform.run(_column(platform, Assistant.name)) == ["Support Bot"]
-    assert set(_owners(platform).values()) == {"acme"}
+    assert _owners(platform) == {"acme": 20}
 
 
 def _import(
@@ -329,17 +282,19 @@ async def _until_blocked(platform: Platform, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-def _owners(platform: Platform) -> dict[str, str]:
-    """The slug of each call's organization, by the call's SID."""
+def _owners(platform: Platform) -> dict[str, int]:
+    """How many calls each organization has, by its slug; its assistants are its own."""
 
-    async def read() -> dict[str, str]:
+    async def read() -> dict[str, int]:
         async with connect(platform.reader) as connection:
             rows = await connection.execute(
-                select(Call.call_sid, Organization.slug)
-                .join(Assistant, Assistant.id == Call.assistant_id)
-                .join(Organization, Organization.id == Assistant.organization_id)
+                select(Organization.slug, func.count())
+                .join(Assistant, Assistant.organization_id == Organization.id)
+                .join(Call, Call.assistant_id == Assistant.id)
+                .where(Call.organization_id == Organization.id)
+                .group_by(Organization.slug)
             )
-            return dict(rows.all())
+            return dict(rows)
 
     return dict(platform.run(read()))
 

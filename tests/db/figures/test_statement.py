@@ -23,6 +23,7 @@ from call_analytics.db.figures.query import (
 )
 from call_analytics.db.figures.reader import statement_for
 from call_analytics.db.rollups.grains import DAY
+from call_analytics.db.tenant import Tenancy
 from tests.platform import NOW, Platform
 
 FEW, ALL = frozenset({CALLS}), frozenset(MEASURES)
@@ -44,14 +45,16 @@ SERIES = {
     "postgresql": "SELECT n FROM generate_series(1, {count}) AS s(n)",
 }
 INDEXES = {
-    "calls": "ix_calls_analytics",
-    "call_rollups_assistants": "call_rollups_assistants_pkey",
-    "call_rollups_organizations": "call_rollups_organizations_pkey",
-    "call_rollups_log": "ix_call_rollups_log_key",
+    "ix_calls_organization_started": "calls",
+    "ix_calls_analytics": "calls",
+    "call_rollups_assistants_pkey": "call_rollups_assistants",
+    "call_rollups_organizations_pkey": "call_rollups_organizations",
+    "ix_call_rollups_log_key": "call_rollups_log",
 }
-"""The index by which each table is read."""
+"""The table that is read by each index; of the calls, in a managed and in an attached database."""
+OF_ASSISTANTS = ("assistant_id = ANY", "started_at >=", "started_at <")
 CONDITIONS = {
-    "calls": ("assistant_id = ANY", "started_at >=", "started_at <"),
+    "calls": ("organization_id =", "started_at >=", "started_at <"),
     "call_rollups_assistants": ("organization_id =", "grain =", "bucket >=", "bucket <"),
     "call_rollups_organizations": ("organization_id =", "grain =", "bucket >=", "bucket <"),
     "call_rollups_log": ("assistant_id = ANY",),
@@ -59,6 +62,10 @@ CONDITIONS = {
 """What an index is searched for, so that no more rows are read than a tile has."""
 SQLITE_SEARCHES = {
     (
+        "SEARCH calls USING COVERING INDEX ix_calls_organization_started "
+        "(organization_id=? AND started_at>? AND started_at<?)"
+    ),
+    (  # in an attached database
         "SEARCH calls USING COVERING INDEX ix_calls_analytics "
         "(assistant_id=? AND started_at>? AND started_at<?)"
     ),
@@ -74,9 +81,9 @@ SQLITE_SEARCHES = {
     ),
 }
 BULK = """
-INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
+INSERT INTO calls (call_sid, {key}, to_phone_number, customer_phone_number, status,
                    duration, started_at)
-SELECT 'bulk-' || {assistant} || '-' || n, {assistant}, '', '', 'completed', n % 600,
+SELECT 'bulk-' || {assistant} || '-' || n, {owner}, '', '', 'completed', n % 600,
        {started_at}
 FROM ({series}) AS numbers
 """
@@ -103,12 +110,28 @@ def test_calls_are_read_once(platform: Platform) -> None:
 def _sql(platform: Platform, groups: tuple[Group, ...], *, use_rollups: bool) -> str:
     query = FigureQuery(1, (Window(START),), groups)
     dialect = platform.reader.dialect
-    statement, _ = statement_for(query, dialect.name, use_rollups=use_rollups)
+    statement, _ = statement_for(query, dialect.name, platform.tenancy(), use_rollups=use_rollups)
     return str(statement.compile(dialect=dialect)).lower()
 
 
 @pytest.mark.slow
 def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -> None:
+    """It is one range for each tile, whatever the number of assistants."""
+    _assert_little_is_read(platform, CONDITIONS)
+
+
+@pytest.mark.slow
+def test_only_the_assistants_part_of_the_index_is_read(rolled_up: Platform) -> None:
+    """Of an attached database."""
+    if rolled_up.reader.dialect.name == "postgresql":
+        index = (
+            "CREATE INDEX ix_calls_analytics ON calls (assistant_id, started_at, status, duration)"
+        )
+        rolled_up.run(rolled_up.execute(text(index)))
+    _assert_little_is_read(rolled_up, CONDITIONS | {"calls": OF_ASSISTANTS})
+
+
+def _assert_little_is_read(platform: Platform, conditions: dict[str, tuple[str, ...]]) -> None:
     huge, small = platform.add_organization(), platform.add_organization()
     for _ in range(4):
         _add_bulk(platform, platform.add_assistant(huge), 5_000)
@@ -124,7 +147,7 @@ def test_only_the_organization_s_part_of_the_index_is_read(platform: Platform) -
                 for groups, use_rollups in product(EVERY_SELECTION, (False, True)):
                     query = FigureQuery(organization, (window,), groups)
                     plan = platform.run(_explain(platform, query, use_rollups=use_rollups))
-                    _assert_index_only(platform, plan)
+                    _assert_index_only(platform, plan, conditions)
 
 
 @pytest.mark.parametrize("use_rollups", [False, True])
@@ -136,14 +159,11 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
     assistant = platform.add_assistant(organization)
     query = FigureQuery(organization, (Window(START - timedelta(days=90)),), EVERYTHING)
 
+    writes = [_bulk(platform, assistant, f"SELECT {number} AS n") for number in range(150)]
+
     async def write() -> None:
-        for number in range(150):
-            sql = BULK.format(
-                assistant=assistant,
-                series=f"SELECT {number} AS n",
-                started_at=STARTED_AT[platform.reader.dialect.name],
-            )
-            await platform.execute(text(sql.replace(":", "\\:")))
+        for sql in writes:
+            await platform.execute(text(sql))
 
     async def read_while_writing() -> list[Figures]:
         writing = asyncio.create_task(write())
@@ -166,13 +186,21 @@ def test_a_commit_in_mid_answer_cannot_make_its_parts_disagree(
 
 
 def _add_bulk(platform: Platform, assistant: int, count: int) -> None:
-    dialect = platform.reader.dialect.name
+    series = SERIES[platform.reader.dialect.name].format(count=count)
+    platform.run(platform.execute(text(_bulk(platform, assistant, series))))
+
+
+def _bulk(platform: Platform, assistant: int, series: str) -> str:
+    (row,) = (row for row in platform.assistants if row["id"] == assistant)
+    has_key = platform.tenancy() is Tenancy.BY_ORGANIZATION
     sql = BULK.format(
+        key="assistant_id, organization_id" if has_key else "assistant_id",
+        owner=f"{assistant}, {row['organization_id']}" if has_key else assistant,
         assistant=assistant,
-        series=SERIES[dialect].format(count=count),
-        started_at=STARTED_AT[dialect],
+        series=series,
+        started_at=STARTED_AT[platform.reader.dialect.name],
     )
-    platform.run(platform.execute(text(sql.replace(":", "\\:"))))
+    return sql.replace(":", "\\:")
 
 
 async def _analyze(platform: Platform) -> None:
@@ -188,7 +216,8 @@ async def _explain(
 ) -> list[dict[str, Any]]:
     """The nodes of the plan that read calls or their rollups."""
     dialect = platform.reader.dialect
-    statement, parameters = statement_for(query, dialect.name, use_rollups=use_rollups)
+    tenancy = platform.tenancy()
+    statement, parameters = statement_for(query, dialect.name, tenancy, use_rollups=use_rollups)
     compiled = statement.compile(dialect=dialect)
     values = compiled.construct_params(parameters)
     assert compiled.positiontup is not None
@@ -197,7 +226,9 @@ async def _explain(
         if connection.dialect.name == "sqlite":
             rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", in_order)
             return [
-                {"detail": row.detail} for row in rows if INDEXES.keys() & set(row.detail.split())
+                {"detail": row.detail}
+                for row in rows
+                if set(INDEXES.values()) & set(row.detail.split())
             ]
         found = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}", in_order)
         plans = found.scalar_one()
@@ -212,17 +243,18 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _reads_calls(node: dict[str, Any]) -> bool:
-    return node.get("Relation Name") in INDEXES or node.get("Index Name") in INDEXES.values()
+    return node.get("Relation Name") in INDEXES.values() or node.get("Index Name") in INDEXES
 
 
-def _assert_index_only(platform: Platform, nodes: list[dict[str, Any]]) -> None:
+def _assert_index_only(
+    platform: Platform, nodes: list[dict[str, Any]], conditions: dict[str, tuple[str, ...]]
+) -> None:
     assert nodes
     for node in nodes:
         if platform.reader.dialect.name == "sqlite":
             assert node["detail"] in SQLITE_SEARCHES
         elif node["Node Type"] != "Bitmap Heap Scan":  # the scan of the index is below it
             assert node["Node Type"] in {"Index Only Scan", "Index Scan", "Bitmap Index Scan"}
-            assert node["Index Name"] in INDEXES.values()
-            table = next(name for name, index in INDEXES.items() if index == node["Index Name"])
-            for condition in CONDITIONS[table]:
+            assert node["Index Name"] in INDEXES
+            for condition in conditions[INDEXES[node["Index Name"]]]:
                 assert condition in node["Index Cond"]

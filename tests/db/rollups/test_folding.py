@@ -25,9 +25,9 @@ from call_analytics.db.rollups.layout import (
     rollup_log,
 )
 from call_analytics.db.rollups.state import rollup_backlog
-from call_analytics.db.rollups.upkeep import verify_rollups
+from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
 from tests.db.rollups.agreement import agree_in_one_snapshot, assert_agreement, differences
-from tests.platform import NOW, Platform, call_row
+from tests.platform import NOW, Platform
 from tests.postgres import PostgresCluster
 
 START = NOW.replace(tzinfo=None)
@@ -96,8 +96,8 @@ def test_folding_leaves_one_row_for_each_key_and_goes_in_batches(
     sizes = platform.run(batches())
 
     assert sum(sizes) == waiting
-    assert sizes[:2] == [30, 30]
-    assert max(sizes) == 30
+    assert all(30 <= size <= 32 for size in sizes[:2]), "and what else there is of the last key"
+    assert max(sizes) <= 32
     quarters = {
         (
             call["assistant_id"],
@@ -260,11 +260,10 @@ async def until_it_answers(platform: Platform) -> None:
     raise AssertionError("the server did not come back")
 
 
-def test_a_fold_waits_for_another_and_sees_what_it_did(
-    postgres_url: str, runner: asyncio.Runner
-) -> None:
+def test_a_fold_waits_for_another_and_sees_what_it_did(attached: Platform) -> None:
     """Even where it has nothing to fold itself, and an assistant has moved meanwhile."""
-    platform = Platform(postgres_url, runner)
+    platform = attached
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
     here = with_calls(platform)
     there = platform.add_organization()
 
@@ -288,7 +287,6 @@ def test_a_fold_waits_for_another_and_sees_what_it_did(
     assert platform.run(rows_of(platform, assistant_moves)) == []
     assert platform.run(assert_agreement(platform, [here, there])) == [True, True]
     assert platform.run(differences(platform)) == []
-    platform.close()
 
 
 async def until_locked(platform: Platform) -> None:
@@ -303,10 +301,10 @@ async def until_locked(platform: Platform) -> None:
 
 
 @pytest.mark.slow
-def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> None:
+def test_two_servers_fold_at_once(rolled_up: Platform, runner: asyncio.Runner) -> None:
     """While calls are written and an assistant moves back and forth; nobody fails."""
-    servers = [Platform(database_url, runner) for _ in range(2)]
-    platform = servers[0]
+    platform = rolled_up
+    second = Platform(platform.url, runner)
     here = with_calls(platform)
     there = platform.add_organization()
     stop = asyncio.Event()
@@ -321,7 +319,7 @@ def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> 
     async def write() -> None:
         assistant = platform.assistants[0]
         for number in range(20):
-            rows = [call_row(platform.next_id(), **call) for call in some_calls(platform, 3)]
+            rows = [platform.call_row(**call) for call in some_calls(platform, 3)]
             platform.calls += rows
             assistant["organization_id"] = (there, here)[number % 2]
             async with transaction(platform.writer) as connection:
@@ -337,7 +335,7 @@ def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> 
     async def run() -> list[Any]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("call_analytics.db.rollups.folding.FOLD_ROWS", 20)
-            return await asyncio.gather(write(), *map(fold, servers))
+            return await asyncio.gather(write(), *map(fold, [platform, second]))
 
     _, *folded = platform.run(run())
 
@@ -345,8 +343,7 @@ def test_two_servers_fold_at_once(database_url: str, runner: asyncio.Runner) -> 
     platform.run(fold_rollups(platform.writer))
     assert platform.run(assert_agreement(platform, [here, there])) == [True, True]
     assert platform.run(differences(platform)) == []
-    for server in servers:
-        server.close()
+    second.close()
 
 
 @pytest.mark.slow
@@ -355,7 +352,7 @@ def test_folds_while_a_hundred_thousand_rows_come_in(
 ) -> None:
     platform = Platform(postgres_url, runner)
     organization = with_calls(platform)
-    rows = [call_row(platform.next_id(), **call) for call in some_calls(platform, 100_000)]
+    rows = [platform.call_row(**call) for call in some_calls(platform, 100_000)]
     platform.calls += rows
     columns = Call.__table__.columns.keys()
 
@@ -395,14 +392,11 @@ def test_a_transaction_that_stays_open_over_several_folds(
     async def run() -> None:
         async with platform.writer.connect() as late:
             await late.execution_options(isolation_level=isolation)
-            row = call_row(platform.next_id(), assistant_id=gone["assistant_id"])
+            row = platform.call_row(assistant_id=gone["assistant_id"])
             await late.execute(insert(Call), [row])
             await late.execute(delete(Call).where(Call.id == gone["id"]))
             for number in range(3):
-                calls = [
-                    call_row(platform.next_id(), **call)
-                    for call in some_calls(platform, number + 9)
-                ]
+                calls = [platform.call_row(**call) for call in some_calls(platform, number + 9)]
                 platform.calls += calls
                 await platform.execute(insert(Call), calls)
                 await fold_rollups(platform.writer)
@@ -450,3 +444,18 @@ def test_a_role_that_may_not_fold_is_told_what_it_needs(
     platform.run(platform.execute(text("DROP OWNED BY folder")))
     platform.run(platform.execute(text("DROP ROLE folder")))
     platform.close()
+
+
+def test_rollups_are_folded_where_all_tables_are_published(attached: Platform) -> None:
+    """PostgreSQL refuses to delete from a published table that has no identity."""
+    attached.run(attached.execute(text("CREATE PUBLICATION everything FOR ALL TABLES")))
+    attached.run(enable_rollups(attached.writer, lambda *_: None))
+    organization = with_calls(attached)
+    for _ in range(2):
+        assert attached.run(rollup_backlog(attached.writer)) > 0
+        attached.run(fold_rollups(attached.writer))
+        assert attached.run(rollup_backlog(attached.writer)) == 0
+        attached.run(attached.execute(update(Call).values(status="failed")))
+        for call in attached.calls:
+            call["status"] = "failed"
+    assert_all_is_right(attached, organization)

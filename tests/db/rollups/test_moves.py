@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.engine import transaction
+from call_analytics.db.errors import DatabaseUnavailable
 from call_analytics.db.models import Assistant, Call
 from call_analytics.db.rollups.folding import fold_batch, fold_rollups
 from call_analytics.db.rollups.state import rollup_backlog
@@ -32,6 +33,22 @@ from tests.platform import NOW, Platform, call_row
 pytestmark = pytest.mark.slow
 
 START = NOW.replace(tzinfo=None)
+
+
+LOOK = "SELECT count(*) FROM calls, assistants"
+CALL = """
+    INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
+                       duration, started_at)
+    VALUES (gen_random_uuid(), {x}, '', '', 'completed', 60, '2026-03-10 10:07')
+"""
+MOVE = "UPDATE assistants SET organization_id = {there} WHERE id = {x}"
+RETURN = "UPDATE assistants SET organization_id = {here} WHERE id = {x}"
+CHANGE_ID = "UPDATE assistants SET id = id + 500000 WHERE id = {x}"
+DELETE = "DELETE FROM assistants WHERE id = {x}"
+INSERT = """
+    INSERT INTO assistants (id, organization_id, user_id, name) VALUES ({x}, {there}, {there}, 'X')
+    ON CONFLICT DO NOTHING
+"""
 
 
 def let_go(platform: Platform) -> None:
@@ -53,15 +70,15 @@ def let_go(platform: Platform) -> None:
 
 
 @pytest.fixture
-def loose(platform: Platform) -> Platform:
-    """A managed database whose calls may refer to nobody."""
-    let_go(platform)
-    return platform
+def loose(rolled_up: Platform) -> Platform:
+    """An attached database whose calls may refer to nobody."""
+    let_go(rolled_up)
+    return rolled_up
 
 
 @pytest.fixture
 def loose_attached(attached: Platform) -> Platform:
-    """An attached database whose calls may refer to nobody, and assistants to no organization."""
+    """One on PostgreSQL, whose assistants may refer to no organization, too."""
     let_go(attached)
     attached.run(enable_rollups(attached.writer, lambda *_: None))
     attached.run(
@@ -223,15 +240,9 @@ def test_assistants_come_and_go(loose: Platform, *, fold: bool) -> None:
     walk_through(loose, fold=fold)
 
 
-@pytest.mark.parametrize("fold", [True, False])
-def test_assistants_of_an_attached_database_come_and_go(
-    loose_attached: Platform, *, fold: bool
-) -> None:
-    walk_through(loose_attached, fold=fold)
-
-
-def test_calls_are_read_from_a_move_to_the_next_fold(platform: Platform) -> None:
+def test_calls_are_read_from_a_move_to_the_next_fold(rolled_up: Platform) -> None:
     """By both organizations, and by no other; and all read rollups afterwards."""
+    platform = rolled_up
     here, there = two_organizations(platform)
     other = platform.add_organization()
     platform.add_assistant(other)
@@ -244,6 +255,28 @@ def test_calls_are_read_from_a_move_to_the_next_fold(platform: Platform) -> None
     assert platform.run(assert_agreement(platform, everyone)) == [False, False, True]
     platform.run(fold_rollups(platform.writer))
     assert platform.run(assert_agreement(platform, everyone)) == [True, True, True]
+
+
+@pytest.mark.parametrize("change", [MOVE, DELETE, CHANGE_ID])
+def test_an_assistant_of_a_managed_database_stays_while_it_has_calls(
+    platform: Platform, change: str
+) -> None:
+    here, there = two_organizations(platform)
+    assistant = platform.assistants[0]["id"]
+    statement = text(change.format(x=assistant, here=here, there=there))
+
+    with pytest.raises(
+        DatabaseUnavailable, match=r"(?i)violates.*foreign key|foreign key constraint"
+    ):
+        platform.run(platform.execute(statement))
+
+    platform.run(platform.execute(delete(Call).where(Call.assistant_id == assistant)))
+    platform.run(platform.execute(statement))
+    platform.calls[:] = [call for call in platform.calls if call["assistant_id"] != assistant]
+    del platform.assistants[0]
+    platform.run(fold_rollups(platform.writer))
+    assert platform.run(assert_agreement(platform, [here, there])) == [True, True]
+    assert platform.run(differences(platform)) == []
 
 
 def test_an_assistant_may_lose_its_organization(loose_attached: Platform) -> None:
@@ -372,20 +405,6 @@ def test_whatever_happens_to_assistants_the_figures_agree(loose: Platform) -> No
     )
 
 
-LOOK = "SELECT count(*) FROM calls, assistants"
-CALL = """
-    INSERT INTO calls (call_sid, assistant_id, to_phone_number, customer_phone_number, status,
-                       duration, started_at)
-    VALUES (gen_random_uuid(), {x}, '', '', 'completed', 60, '2026-03-10 10:07')
-"""
-MOVE = "UPDATE assistants SET organization_id = {there} WHERE id = {x}"
-RETURN = "UPDATE assistants SET organization_id = {here} WHERE id = {x}"
-CHANGE_ID = "UPDATE assistants SET id = id + 500000 WHERE id = {x}"
-DELETE = "DELETE FROM assistants WHERE id = {x}"
-INSERT = """
-    INSERT INTO assistants (id, organization_id, user_id, name) VALUES ({x}, {there}, {there}, 'X')
-    ON CONFLICT DO NOTHING
-"""
 # A trigger that waits in vain for a lock notes it, and the rollups are not read any more.
 TRUNCATE = """
     DO $$ BEGIN

@@ -33,7 +33,7 @@ from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups, ve
 from tests.conftest import ServiceFactory
 from tests.db.rollups.agreement import assert_right, differences
 from tests.figures import EVERYTHING
-from tests.platform import NOW, PERIOD_DAYS, Platform, call_row
+from tests.platform import NOW, PERIOD_DAYS, Platform
 from tests.postgres import PostgresCluster
 
 START = NOW.replace(tzinfo=None)
@@ -113,7 +113,7 @@ class RollupMachine(RuleBasedStateMachine):
 
     @rule(calls=_new_calls)
     def bulk_load(self, calls: list[Any]) -> None:
-        rows = [call_row(self.platform.next_id(), **self._row(call)) for call in calls]
+        rows = [self.platform.call_row(**self._row(call)) for call in calls]
         columns = Call.__table__.columns.keys()
         self.platform.run(
             _bulk_load(self.platform, [[row[name] for name in columns] for row in rows])
@@ -122,7 +122,7 @@ class RollupMachine(RuleBasedStateMachine):
 
     @rule(calls=_new_calls)
     def insert_and_roll_back(self, calls: list[Any]) -> None:
-        rows = [call_row(self.platform.next_id(), **self._row(call)) for call in calls]
+        rows = [self.platform.call_row(**self._row(call)) for call in calls]
         self.platform.run(_roll_back(self.platform, rows))
 
     @rule(which=_which, status=_statuses)
@@ -388,7 +388,7 @@ def test_writers_need_no_privilege_on_rollups_and_readers_of_calls_may_read_them
     caller = Platform(postgres_url.replace("postgres@", "caller@"), runner)
     reader = Platform(postgres_url.replace("postgres@", "reader@"), runner)
 
-    platform.calls.append(call_row(platform.next_id(), assistant_id=platform.assistants[0]["id"]))
+    platform.calls.append(platform.call_row(assistant_id=platform.assistants[0]["id"]))
     caller.run(caller.execute(insert(Call), platform.calls[-1:]))
     caller.run(caller.execute(update(Call).values(status="failed")))
     for call in platform.calls:
@@ -589,8 +589,7 @@ def _with_calls(platform: Platform) -> int:
 
 def _row_of(platform: Platform, chance: random.Random) -> dict[str, Any]:
     """A random whole call of one of the platform's assistants."""
-    return call_row(
-        platform.next_id(),
+    return platform.call_row(
         assistant_id=chance.choice(platform.assistants)["id"],
         status=chance.choice(["completed", "failed", "ongoing", "busy"]),
         duration=chance.choice([None, 0, 30, 600]),
