@@ -5,7 +5,7 @@ SQL: the plan says all that a statement depends on, and so it is the key by whic
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -35,13 +35,16 @@ class PlannedGroup(NamedTuple):
     """Its numbers are parameters, and here as those of any other."""
 
 
-class PlannedRanks(NamedTuple):
+# Not tuples, which are equal whatever they are of.
+@dataclass(frozen=True, slots=True)
+class PlannedRanks:
     """What the part of ``NearestRanks`` depends on."""
 
     source: int
 
 
-class PlannedCallsBelow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlannedCallsBelow:
     """What the part of ``CallsBelow`` depends on."""
 
     source: int

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -14,9 +15,11 @@ from call_analytics.db.engine import connect
 from call_analytics.db.figures.measures import CALLS, MEASURES
 from call_analytics.db.figures.query import (
     ASSISTANT,
+    CallsBelow,
     FigureQuery,
     Figures,
     Group,
+    NearestRanks,
     Ranking,
     Steps,
     Window,
@@ -100,6 +103,26 @@ def test_totals_alone_compute_nothing_else(platform: Platform, *, use_rollups: b
     assert "assistant_name" not in sql.replace("as assistant_name", "")
     assert "duration, 0)" not in sql
     assert "duration !=" not in sql
+
+
+def test_percentiles_and_histograms_are_told_apart(platform: Platform) -> None:
+    """Statements are remembered by what they depend on."""
+    organization = platform.add_organization()
+    assistant = platform.add_assistant(organization)
+    platform.add_calls([{"assistant_id": assistant, "status": "completed", "duration": 5}] * 3)
+    ranks, below = NearestRanks((Decimal(1),)), CallsBelow((6,))
+    window = Window(START - timedelta(days=90))
+
+    for groups, expected in (
+        ((ranks,), [(5, None)]),
+        ((below,), [(None, 3)]),
+        ((ranks, below), [(5, None), (None, 3)]),
+        ((below, ranks), [(None, 3), (5, None)]),
+    ):
+        query = FigureQuery(organization, (window,), groups)
+        figures = platform.run(platform.figures.read(query))
+        found = [(row.averaged_duration, row.calls) for (row,) in figures.groups]
+        assert found == expected
 
 
 def test_calls_are_read_once(platform: Platform) -> None:
