@@ -5,7 +5,6 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text, update
 
@@ -17,14 +16,13 @@ from call_analytics.db.engine import (
     create_engine,
     transaction,
 )
-from call_analytics.db.figures.measures import CALLS, COMPLETED, FAILED
-from call_analytics.db.figures.query import FigureQuery, Group, Window
-from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.models import Assistant, Call, Organization
 from call_analytics.db.rollups.folding import fold_rollups
-from call_analytics.resolvers.calendar import Step, steps
-from call_analytics.resolvers.question import everything, groups_of
+from call_analytics.resolvers.analytics import Analytics
+from call_analytics.resolvers.calendar import Step
+from call_analytics.resolvers.question import Question, Selection, documented_figures
 from call_analytics.resolvers.window import Period
+from call_analytics.resolvers.zones import zone_for
 
 ZONES = ("UTC", "America/New_York", "Asia/Kolkata")
 LENGTH = timedelta(days=90)
@@ -36,20 +34,15 @@ COVERING_INDEX = "ix_calls_analytics"
 async def daily_series(reader: Database, slug: str) -> dict[str, float]:
     """Milliseconds (median) of 90 daily points of an organization, by zone, asked in turn."""
     organization_id = await _organization(reader, slug)
-    figures = FigureReader(reader)
+    analytics = Analytics(reader)
+    selection = Selection(
+        series={Step.DAY: frozenset({"total_calls", "completed_calls", "failed_calls"})},
+        series_aliases={Step.DAY: 1},
+    )
 
     def asking(zone: str) -> Callable[[], Awaitable[object]]:
-        def ask() -> Awaitable[object]:
-            now = datetime.now(UTC)
-            first = now - LENGTH
-            group = Group(
-                frozenset({CALLS, COMPLETED, FAILED}),
-                steps=steps(Step.DAY, ZoneInfo(zone), first=first, last=now),
-            )
-            window = Window(first.replace(tzinfo=None))
-            return figures.read(FigureQuery(organization_id, window, (group,)))
-
-        return ask
+        question = Question(Period.LAST_90_DAYS, selection, zone_for(zone))
+        return lambda: analytics.report(organization_id, question, now=datetime.now(UTC))
 
     return await _in_turn({zone: asking(zone) for zone in ZONES})
 
@@ -57,12 +50,11 @@ async def daily_series(reader: Database, slug: str) -> dict[str, float]:
 async def unfolded_log(reader: Database, writer: Database, slug: str) -> dict[str, float]:
     """Milliseconds (median) of a full answer while writes are not folded, and when they are."""
     organization_id = await _organization(reader, slug)
-    figures = FigureReader(reader)
-    groups = tuple(groups_of(everything(Period.LAST_90_DAYS)).values())
+    analytics = Analytics(reader)
+    question = documented_figures(Period.LAST_90_DAYS)
 
     def ask() -> Awaitable[object]:
-        window = Window(datetime.now(UTC).replace(tzinfo=None) - LENGTH)
-        return figures.read(FigureQuery(organization_id, window, groups))
+        return analytics.report(organization_id, question, now=datetime.now(UTC))
 
     ids = select(Assistant.id).where(Assistant.organization_id == organization_id)
     async with connect(reader) as connection:

@@ -7,6 +7,8 @@ an element of ``functions.py``, which is compiled for each; where they need diff
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,7 +16,6 @@ import asyncpg
 from sqlalchemy import Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -99,7 +100,10 @@ class SQLiteBackend:
         del statement_timeout
 
         @event.listens_for(engine.sync_engine, "connect")
-        def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        def set_up(
+            connection: Any,  # noqa: ANN401 - the function is the driver's own
+            _record: ConnectionPoolEntry,
+        ) -> None:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
@@ -108,6 +112,7 @@ class SQLiteBackend:
             if read_only:
                 cursor.execute("PRAGMA query_only = ON")
             cursor.close()
+            connection.create_function("nearest_rank", 2, _nearest_rank, deterministic=True)
 
         follow_file(engine, must_exist=read_only)
         if read_only:
@@ -144,6 +149,11 @@ class SQLiteBackend:
             await connection.execute(
                 insert(table), [dict(zip(names, row, strict=True)) for row in rows]
             )
+
+
+def _nearest_rank(share: str, number: int | None) -> int | None:
+    """``functions.nearest_rank``."""
+    return None if number is None else ceil(Decimal(share) * number)
 
 
 class PostgreSQLBackend:

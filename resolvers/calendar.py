@@ -14,7 +14,14 @@ from zoneinfo import ZoneInfo
 
 from cachetools import LRUCache, cached
 
-from call_analytics.db.figures.query import Span, Spans, Steps
+from call_analytics.db.figures.query import (
+    REFERENCE_MONDAY,
+    HoursOfWeek,
+    Span,
+    Spans,
+    Steps,
+    Stretch,
+)
 from call_analytics.db.rollups.grains import DAY, HOUR, MONTH, QUARTER_HOUR, Grain
 
 MARGIN = timedelta(days=2)
@@ -69,6 +76,58 @@ def steps(
     return calendar.steps(begin, end)
 
 
+def hours_of_week(zone: ZoneInfo, *, first: datetime, last: datetime) -> HoursOfWeek:
+    """The hours of the week on a zone's clock, from ``first`` to ``last`` and a little longer.
+
+    Both are aware.
+    """
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    return _hours_of_week(zone, DAY.floor(begin), DAY.ceil(end))
+
+
+@lru_cache(maxsize=256)
+def _hours_of_week(zone: ZoneInfo, first: datetime, last: datetime) -> HoursOfWeek:
+    return HoursOfWeek(
+        tuple(
+            Stretch(stretch.start, stretch.end, REFERENCE_MONDAY - stretch.offset)
+            for stretch in _stretches(zone, first, last + MARGIN)
+        )
+    )
+
+
+def points(
+    step: Step, zone: ZoneInfo, *, first: datetime, last: datetime, week_starts_on: int = 0
+) -> int:
+    """How many buckets ``steps`` would make, counted without making them."""
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    number = partial(_number, step, week_starts_on)
+    count = 0
+    before = range(0)
+    for stretch in _stretches(zone, begin, end + datetime.resolution):
+        last_of_it = stretch.end - datetime.resolution
+        buckets = range(
+            number(stretch.start + stretch.offset), number(last_of_it + stretch.offset) + 1
+        )
+        count += len(buckets)
+        if step not in SHORT_STEPS:  # a date, and what is longer, goes on where an offset changes
+            both = range(max(before.start, buckets.start), min(before.stop, buckets.stop))
+            count -= len(both)
+        before = buckets
+    return count
+
+
+def _number(step: Step, week_starts_on: int, local: datetime) -> int:
+    """The number of the bucket of a local clock's reading: one more for each bucket."""
+    if step is Step.MONTH:
+        return local.year * 12 + local.month
+    if step is Step.WEEK:
+        return (local.toordinal() - 1 - week_starts_on) // 7
+    if step is Step.DAY:
+        return local.toordinal()
+    quarters = (local.toordinal() * 24 + local.hour) * 4 + local.minute // 15
+    return quarters if step is Step.QUARTER_HOUR else quarters // 4
+
+
 class _Calendar:
     """The spans of some months."""
 
@@ -91,7 +150,13 @@ class _Calendar:
 
         They are the same from request to request, until one of these buckets is another.
         """
-        numbers = self._first[self._bucket_of(first)], self._last[self._bucket_of(last)]
+        # A bucket of two spans may end after the next one has begun.
+        after = bisect_right(self._starts, last)
+        begun = self._spans[max(after - 3, 0) : after]
+        numbers = (
+            self._first[self._bucket_of(first)],
+            max(self._last[span.bucket] for span in begun),
+        )
         if self._steps is None or self._steps[0] != numbers:
             spans = Spans(self._spans[numbers[0] : numbers[1] + 1])
             self._steps = numbers, Steps(rest=QUARTER_HOUR, spans=spans)

@@ -7,15 +7,21 @@ from typing import Any
 
 from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import DatabaseChanged
-from call_analytics.db.figures.measures import MEASURES
-from call_analytics.db.figures.query import FigureQuery, Figures
+from call_analytics.db.figures.plan import Plan, plan
+from call_analytics.db.figures.query import (
+    CallsBelow,
+    FigureQuery,
+    Figures,
+    Group,
+    NearestRanks,
+    Ranking,
+)
+from call_analytics.db.figures.sources import ASSISTANT_IDS
 from call_analytics.db.figures.statement import (
     MOVING,
     READINESS,
     READY,
-    Plan,
     figures_statement,
-    plan,
     prepared_statement,
 )
 from call_analytics.db.figures.tile_tables import TILE_TABLES
@@ -40,7 +46,8 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
     prepared = prepared_statement(planned, database.dialect)
     rows = await read(database, lambda connection: prepared.rows(connection, parameters))
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
-    if use_rollups:
+    from_rollups = READINESS in numbered
+    if from_rollups:
         readiness = numbered[READINESS][0].calls
         if readiness == MOVING:
             return await read_figures(query, database=database, use_rollups=False)
@@ -48,7 +55,7 @@ async def read_figures(query: FigureQuery, *, database: Database, use_rollups: b
             raise DatabaseChanged("rollups are not ready")
     return Figures(
         tuple(numbered.get(number, []) for number in range(len(query.groups))),
-        from_rollups=use_rollups,
+        from_rollups=from_rollups,
     )
 
 
@@ -57,32 +64,36 @@ def statement_for(
 ) -> tuple[Any, dict[str, Any]]:
     """The statement that answers a query, and its parameters."""
     planned, parameters = _planned(query, dialect, use_rollups=use_rollups)
-    return figures_statement(planned, dialect), parameters
+    return figures_statement(planned), parameters
 
 
 def _planned(query: FigureQuery, dialect: str, *, use_rollups: bool) -> tuple[Plan, dict[str, Any]]:
-    planned, steps = plan(query.groups, use_rollups=use_rollups)
+    """The plan of the statement that answers a query, and the statement's parameters.
+
+    What rollups do not keep is read from the calls all the same.
+    """
+    is_narrowed = query.assistant_ids is not None
+    planned, needs = plan(query.groups, dialect, use_rollups=use_rollups, is_narrowed=is_narrowed)
     tables = TILE_TABLES[dialect]
-    grains = GRAINS if use_rollups else ()
     parameters: dict[str, Any] = {"organization_id": query.organization_id}
-    for source, its_steps in zip(planned.sources, steps, strict=True):
-        found = tiles(query.window, its_steps, grains)
+    if query.assistant_ids is not None:
+        parameters[ASSISTANT_IDS] = tables.values_parameter(query.assistant_ids)
+    for source, need in zip(planned.sources, needs, strict=True):
+        grains = GRAINS if source.use_rollups else ()
+        found = tiles(query.windows[need.window], need.steps, grains)
         parameters |= tables.parameters(source.tiles_of_calls, found.of_calls)
-        if use_rollups:
+        if source.use_rollups:
             parameters |= tables.parameters(source.tiles_of_rollups, found.of_rollups)
     for number, group in enumerate(query.groups):
-        if group.largest is not None:
-            parameters[f"largest_{number}"] = group.largest
+        match group:
+            case NearestRanks():
+                parameters[f"shares_{number}"] = tables.values_parameter(group.shares)
+            case CallsBelow():
+                parameters[f"limits_{number}"] = tables.values_parameter(group.limits)
+            case Group(ranking=Ranking() as ranking):
+                parameters[f"largest_{number}"] = ranking.largest
+                parameters[f"min_calls_{number}"] = ranking.min_calls
     return planned, parameters
-
-
-def rollups_answer(query: FigureQuery) -> bool:
-    """Whether rollups keep all that a query asks for."""
-    return all(
-        group.measures.issubset(MEASURES)
-        and all(dimension.is_stored for dimension in group.dimensions)
-        for group in query.groups
-    )
 
 
 class FigureReader:
@@ -119,8 +130,7 @@ class FigureReader:
 
     async def _read(self, query: FigureQuery) -> Figures:
         await self._look()
-        use_rollups = self._use_rollups and rollups_answer(query)
-        return await read_figures(query, database=self._database, use_rollups=use_rollups)
+        return await read_figures(query, database=self._database, use_rollups=self._use_rollups)
 
     async def _look(self) -> None:
         if not self._may_use_rollups or self._use_rollups or monotonic() < self._look_again_at:

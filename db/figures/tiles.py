@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from cachetools import LRUCache, cached
 
-from call_analytics.db.figures.query import Span, Steps, Window
-from call_analytics.db.rollups.grains import GRAINS, Grain
+from call_analytics.db.figures.query import HoursOfWeek, Span, Steps, Window
+from call_analytics.db.rollups.grains import GRAINS, HOUR, QUARTER_HOUR, Grain
 
 REMEMBERED_TILES = 200_000
 """Bound of the memory of tiles, some 50 MB."""
@@ -24,7 +24,8 @@ class Tile(NamedTuple):
     """Rows from ``start`` to before ``end``, all in one bucket or each in its own."""
 
     bucket: datetime | None
-    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket."""
+    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket. With
+    the hours of a week, an instant at which a Monday begins."""
     grain: int
     """The number of a grain; 0 where each row's timestamp is its bucket."""
     start: datetime
@@ -39,13 +40,15 @@ class Tiles(NamedTuple):
     of_calls: list[Tile]
 
 
-def tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Tiles:
+def tiles(window: Window, steps: Steps | HoursOfWeek | None, grains: Sequence[Grain]) -> Tiles:
     """The tiles of a window, whose rollups have these grains, the coarsest first.
 
     Without grains, all tiles are of calls. Without steps, the buckets of tiles mean nothing.
     """
     if steps is None:
         return _sorted(_in_bucket(window.start, window.start, window.end, grains))
+    if isinstance(steps, HoursOfWeek):
+        return _sorted(_by_hour_of_week(window, steps, grains))
     first, last = _whole_spans(window, steps.spans)
     before = _sorted(
         tile for span in steps.spans[:first] for tile in _in_span(span, window, grains)
@@ -142,6 +145,25 @@ def _by_grain(
         yield Tile(None, grain.number, first, last), True
     if end is not None and last is not None:
         yield from _in_bucket(last, last, end, finer)
+
+
+def _by_hour_of_week(
+    window: Window, hours: HoursOfWeek, grains: Sequence[Grain]
+) -> Iterator[_Found]:
+    """The tiles of a window that is cut into the hours of a week."""
+    rest = window.start
+    for stretch in hours.stretches:
+        start = max(stretch.start, window.start)
+        end = stretch.end if window.end is None else min(stretch.end, window.end)
+        # Rows of a grain are in one hour of the clock where it has an edge at each of the hours'.
+        fitting = [
+            grain
+            for grain in grains
+            if grain in (HOUR, QUARTER_HOUR) and grain.floor(stretch.monday) == stretch.monday
+        ]
+        yield from _in_bucket(stretch.monday, start, end, fitting)
+        rest = max(rest, stretch.end)
+    yield from _by_grain(QUARTER_HOUR, rest, window.end, grains)
 
 
 def _in_bucket(
