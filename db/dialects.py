@@ -24,6 +24,8 @@ from call_analytics.db.postgresql_sessions import is_lost, prepare_sessions
 from call_analytics.db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
+PREPARED_STATEMENTS = 24
+"""Kept in each session: PostgreSQL needs up to five megabytes for the plan of one."""
 
 # Undefined table or column, insufficient privilege, and a cached plan whose tables have changed.
 POSTGRESQL_SCHEMA_CHANGES = {"42P01", "42703", "42501", "0A000"}
@@ -179,6 +181,7 @@ class PostgreSQLBackend:
     ) -> dict[str, Any]:
         connect_args: dict[str, Any] = {
             "timeout": connect_timeout,
+            "prepared_statement_cache_size": PREPARED_STATEMENTS,
             # All that a pooler lets through; the rest is said in each session.
             "server_settings": {
                 "application_name": "call-analytics",

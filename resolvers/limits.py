@@ -10,7 +10,7 @@ MAX_ASSISTANTS = 100
 """Items of ``topAssistants``."""
 MAX_ASSISTANT_IDS = 500
 MAX_HISTOGRAM_EDGES = 100
-MAX_LISTS = 40
+MAX_LISTS = 24
 """Sections of one answer: each makes its statement longer."""
 MAX_INT = 2**31 - 1
 """The largest Int of GraphQL."""

@@ -77,7 +77,7 @@ _DISTRIBUTION = Group(frozenset({CALLS}), dimensions=(AVERAGED_DURATION,))
 """What ``NearestRanks`` and ``CallsBelow`` are made of."""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def plan(
     groups: tuple[Group | NearestRanks | CallsBelow, ...],
     dialect: str,

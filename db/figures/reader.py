@@ -47,7 +47,7 @@ async def read_figures(
     """
     dialect = database.dialect
     planned, parameters = _planned(query, dialect.name, tenancy, use_rollups=use_rollups)
-    prepared = prepared_statement(planned, dialect)
+    prepared = await prepared_statement(planned, dialect)
     rows = await read(database, lambda connection: prepared.rows(connection, parameters))
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
     from_rollups = READINESS in numbered

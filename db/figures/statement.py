@@ -4,10 +4,11 @@ It selects each group from a source, one after the other. Groups that can be mad
 share it, so that nothing is read twice.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -50,6 +51,7 @@ from call_analytics.db.rollups.triggers import are_rolled_up
 from call_analytics.db.tenant import ORGANIZATION
 
 ASSISTANT_NAME = "assistant_name"
+REMEMBERED_STATEMENTS = 256
 READINESS = -1
 """The number of the row whose ``calls`` tells whether the rollups that were read hold what was
 asked: it is ``READY``, ``MOVING`` or 0."""
@@ -59,7 +61,6 @@ MOVING = 2
 until they are."""
 
 
-@lru_cache(maxsize=512)
 def figures_statement(plan: Plan) -> Select[Any] | CompoundSelect[Any]:
     """The statement of a plan, whose rows have the columns of every group.
 
@@ -87,10 +88,19 @@ def figures_statement(plan: Plan) -> Select[Any] | CompoundSelect[Any]:
     return rows.order_by("number", *columns.keys)
 
 
-@lru_cache(maxsize=512)
-def prepared_statement(plan: Plan, dialect: Dialect) -> PreparedSelect:
-    """The same, ready to be sent over connections of this dialect."""
-    return PreparedSelect(figures_statement(plan), dialect)
+_prepared: LRUCache[Plan, PreparedSelect] = LRUCache(REMEMBERED_STATEMENTS)
+
+
+async def prepared_statement(plan: Plan, dialect: Dialect) -> PreparedSelect:
+    """The same, ready to be sent over connections of this dialect.
+
+    One that is new takes a few milliseconds for each group. Other requests go on meanwhile.
+    """
+    found = _prepared.get(plan)
+    if found is None:
+        found = await asyncio.to_thread(lambda: PreparedSelect(figures_statement(plan), dialect))
+        _prepared[plan] = found
+    return found
 
 
 class _Columns:

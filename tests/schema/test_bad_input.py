@@ -102,8 +102,8 @@ CASES: list[tuple[str, str]] = [
         "histogram: edges may hold 100 numbers at most, not 101.",
     ),
     (
-        "{ " + f"{LISTS} previous {{ " * 6 + LISTS + " }" * 7,
-        "callAnalytics: its lists, with those of `previous`, are 48, and 40 are the limit.",
+        "{ " + f"{LISTS} previous {{ " * 3 + LISTS + " }" * 4,
+        "callAnalytics: its lists, with those of `previous`, are 32, and 24 are the limit.",
     ),
     (
         "{ topAssistants(minCalls: 0) { calls } }",

@@ -137,9 +137,10 @@ def _windows(change: datetime, near: Any) -> st.SearchStrategy[tuple[dict[str, A
 @st.composite
 def _selections(draw: Draw, grains: tuple[str, ...], depth: int = 2) -> list[Field]:
     """Fields of ``CallAnalytics``, each under an alias of its own."""
-    kinds = ["bounds", "figures", "figures", "daily", "series", "top", "hours", "statuses"]
-    kinds += ["durations", "previous"] if depth else ["durations"]
-    chosen = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5))
+    kinds = ["bounds", "figures", "figures too", "daily", "series", "top", "top too", "hours"]
+    kinds += ["statuses", "durations", "previous"] if depth else ["statuses", "durations"]
+    # Each once, so that neither lists nor points are ever too many.
+    chosen = draw(st.lists(st.sampled_from(kinds), unique=True, min_size=1, max_size=5))
     return [draw(_fields(kind, f"f{n}", grains, depth)) for n, kind in enumerate(chosen)]
 
 
@@ -157,7 +158,7 @@ def _fields(  # noqa: PLR0911 - one for each kind
             lambda answer: [{field: row[field] for field in selected} for row in rows(answer)],
         )
 
-    match kind:
+    match kind.removesuffix(" too"):
         case "bounds":
             name = draw(st.sampled_from(["timeZone", "windowStart", "windowEnd", "asOf"]))
             return Field(alias, f"{alias}: {name}", lambda answer: answer.bounds()[name])
