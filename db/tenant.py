@@ -6,12 +6,12 @@ Databases differ here and nowhere else. See ``Tenancy``.
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, inspect, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from call_analytics.db.admin.ownership import VERSION_TABLE
+from call_analytics.db.catalogs import catalog_of
 from call_analytics.db.functions import among
-from call_analytics.db.models import Assistant, Call, Organization
+from call_analytics.db.models import Assistant, Organization
 
 ORGANIZATION = bindparam("organization_id", type_=BigInteger)
 """The organization that asks: the parameter of every statement that reads figures."""
@@ -68,17 +68,6 @@ def is_of_anybody(
 
 
 def tenancy_of(connection: Connection) -> Tenancy:
-    """What calls have in this database.
-
-    A platform may have a column of that name, of which we know nothing. While one of ours is being
-    upgraded, the column is there and may be null.
-    """
-    names = [VERSION_TABLE, Call.__tablename__]
-    found = {
-        name: {column["name"]: column for column in columns}
-        for (_, name), columns in inspect(connection).get_multi_columns(filter_names=names).items()
-    }
-    column = found.get(Call.__tablename__, {}).get(Call.organization_id.name)
-    if VERSION_TABLE not in found or column is None or column["nullable"]:
-        return Tenancy.BY_ASSISTANT
-    return Tenancy.BY_ORGANIZATION
+    """What calls have in this database."""
+    is_keyed = catalog_of(connection).are_keyed(connection)
+    return Tenancy.BY_ORGANIZATION if is_keyed else Tenancy.BY_ASSISTANT

@@ -294,7 +294,7 @@ def _owners(platform: Platform) -> dict[str, int]:
                 .where(Call.organization_id == Organization.id)
                 .group_by(Organization.slug)
             )
-            return {slug: count for slug, count in rows}
+            return dict(rows.all())
 
     return dict(platform.run(read()))
 
