@@ -86,8 +86,8 @@ test-hard: install ## Run the tests again and again, with every core kept busy (
 audit: install ## Audit a running server's GraphQL over HTTP: URL=... KEY=...
 	node $(CLIENTS)/audit.mjs $(URL) $(KEY)
 
-bench: install $(VENV)/.bench-installed ## Measure the service beside a plain one; HUGE=1 adds 10 million calls
-	$(BIN)/python -m bench $(if $(HUGE),--huge) $(if $(QUICK),--quick)
+bench: install $(VENV)/.bench-installed ## Measure the service beside a plain one; HUGE=1 adds 10 million calls, ONLY=... is one part
+	$(BIN)/python -m bench $(if $(HUGE),--huge) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 soak: install ## Load several workers while things break, for SECONDS=150
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS))

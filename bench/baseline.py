@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 import strawberry
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,11 +22,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
+from bench.plain import BY_INDEX, statements
 from call_analytics.db.engine import parse_database_url
-from call_analytics.db.models import Assistant, Call, Organization, User, UserApiKey
+from call_analytics.db.models import Organization, User, UserApiKey
 
 url = parse_database_url(os.environ["CALL_ANALYTICS_DATABASE_URL"])
-engine = create_async_engine(url)
+by_index = bool(os.environ.get("BENCH_BY_INDEX"))
+engine = create_async_engine(url, connect_args={"server_settings": BY_INDEX} if by_index else {})
 sessions = async_sessionmaker(engine)
 
 
@@ -67,14 +69,6 @@ class CallAnalytics:
     top_assistants: list[AssistantStat]
 
 
-def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
-completed = Call.status == "completed"
-failed = Call.status == "failed"
-
-
 async def organization_of(session: AsyncSession, authorization: str) -> int:
     key_hash = hashlib.sha256(authorization.removeprefix("Bearer ").encode()).hexdigest()
     found = await session.scalar(
@@ -97,37 +91,10 @@ async def analytics(authorization: str, days: int) -> CallAnalytics:
     async with sessions() as session:
         organization_id = await organization_of(session, authorization)
         since = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(days=days)
-        calls = (Assistant.organization_id == organization_id, Call.started_at >= since)
-        day: Any = func.date(Call.started_at)
-        totals = (
-            await session.execute(
-                select(
-                    func.count(),
-                    counted(completed),
-                    counted(failed),
-                    counted(Call.status == "ongoing"),
-                    func.sum(case((completed, Call.duration))),
-                    counted(completed & (Call.duration != 0)),
-                )
-                .join(Assistant)
-                .where(*calls)
-            )
-        ).one()
-        daily = await session.execute(
-            select(day, func.count(), counted(completed), counted(failed))
-            .join(Assistant)
-            .where(*calls)
-            .group_by(day)
-            .order_by(day)
-        )
-        assistants = await session.execute(
-            select(Assistant.id, Assistant.name, func.count(), func.sum(Call.duration))
-            .join(Call)
-            .where(*calls)
-            .group_by(Assistant.id, Assistant.name)
-            .order_by(func.count().desc(), Assistant.id)
-            .limit(10)
-        )
+        first, second, third = statements(organization_id, since)
+        totals = (await session.execute(first)).one()
+        daily = await session.execute(second)
+        assistants = await session.execute(third)
         count, done, broken, ongoing, duration, timed = (int(value or 0) for value in totals)
         return CallAnalytics(
             total_calls=count,

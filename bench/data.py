@@ -1,4 +1,8 @@
-"""The data: a big organization of 20 assistants, and a small one of 20,000 calls beside it."""
+"""The data: a big organization, and others beside it.
+
+The big one has 20 assistants. A wide one has as many calls, and 500 assistants. Sixteen small ones
+have 20,000 calls each.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +16,9 @@ from call_analytics.db.models import Assistant
 from call_analytics.db.rollups.upkeep import disable_rollups
 
 ASSISTANTS = 20
+WIDE_ASSISTANTS = 500
 SMALL_CALLS = 20_000
+SMALL_ORGANIZATIONS = 16
 DAYS = 90
 KEYS = 16
 
@@ -42,43 +48,57 @@ class Keys:
     """A key of each organization, and as many of the big one as there are connections."""
 
     big: str
-    small: str
+    wide: str
+    small: list[str]
     all_of_big: list[str]
 
 
-async def load(database: Database, calls: int) -> Keys:
-    """Fill an empty database, without rollups; returns the keys."""
+async def load(database: Database, calls: int, *, is_whole: bool) -> Keys:
+    """Fill an empty database, without rollups; returns the keys.
+
+    Where it is not to be whole, there are only the big organization and one small one.
+    """
     await upgrade(database)
     await disable_rollups(database)
-    keys = {}
-    for slug, count in (("big", calls), ("small", SMALL_CALLS)):
-        async with transaction(database) as connection:
-            dialect = connection.dialect.name
-            organization_id = await create_organization(connection, slug, slug.title())
-            user_id = await service_user_id(connection, organization_id)
-            assistants = await connection.scalars(
-                insert(Assistant).returning(Assistant.id, sort_by_parameter_order=True),
-                [
-                    {
-                        "organization_id": organization_id,
-                        "user_id": user_id,
-                        "name": f"Assistant {number}",
-                    }
-                    for number in range(ASSISTANTS)
-                ],
-            )
-            sql = CALLS.format(
-                slug=slug,
-                organization=organization_id,
-                first=min(assistants),
-                assistants=ASSISTANTS,
-                started_at=STARTED_AT[dialect].format(count=count),
-                numbers=NUMBERS[dialect].format(count=count),
-            )
-            await connection.execute(text(sql.replace(":", "\\:")))
-            keys[slug] = [await create_key(connection, slug, "bench") for _ in range(KEYS)]
+    big = await _organization(database, "big", assistants=ASSISTANTS, calls=calls)
+    wide = big
+    if is_whole:
+        wide = await _organization(database, "wide", assistants=WIDE_ASSISTANTS, calls=calls)
+    small = [
+        await _organization(database, f"small-{number}", assistants=ASSISTANTS, calls=SMALL_CALLS)
+        for number in range(SMALL_ORGANIZATIONS if is_whole else 1)
+    ]
     await settle(database)
-    return Keys(big=keys["big"][0], small=keys["small"][0], all_of_big=keys["big"])
+    return Keys(big=big[0], wide=wide[0], small=[keys[0] for keys in small], all_of_big=big)
+
+
+async def _organization(database: Database, slug: str, *, assistants: int, calls: int) -> list[str]:
+    """Make an organization; returns its keys."""
+    async with transaction(database) as connection:
+        dialect = connection.dialect.name
+        organization_id = await create_organization(connection, slug, slug.title())
+        user_id = await service_user_id(connection, organization_id)
+        ids = await connection.scalars(
+            insert(Assistant).returning(Assistant.id, sort_by_parameter_order=True),
+            [
+                {
+                    "organization_id": organization_id,
+                    "user_id": user_id,
+                    "name": f"Assistant {number}",
+                }
+                for number in range(assistants)
+            ],
+        )
+        sql = CALLS.format(
+            slug=slug,
+            organization=organization_id,
+            first=min(ids),
+            assistants=assistants,
+            started_at=STARTED_AT[dialect].format(count=calls),
+            numbers=NUMBERS[dialect].format(count=calls),
+        )
+        await connection.execute(text(sql.replace(":", "\\:")))
+        return [await create_key(connection, slug, "bench") for _ in range(KEYS)]
 
 
 async def settle(database: Database) -> None:

@@ -77,7 +77,7 @@ def require_wrk() -> str:
 
 @contextmanager
 def serving(app: str, database_url: str) -> Iterator[Server]:
-    """One worker of ``app`` ("us" or "baseline") on a port of its own."""
+    """One worker of ``app`` ("us", "baseline" or "baseline by index") on a port of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -89,16 +89,16 @@ def serving(app: str, database_url: str) -> Iterator[Server]:
         "CALL_ANALYTICS_REQUESTS_PER_MINUTE": "0",
         "CALL_ANALYTICS_STRANGER_REQUESTS_PER_MINUTE": "0",
         "CALL_ANALYTICS_TELEMETRY_TOKEN": "bench",
+        "BENCH_BY_INDEX": "1" if app == "baseline by index" else "",
     }
     binaries = Path(sys.executable).parent
-    commands: dict[str, list[str | Path]] = {
-        "us": [binaries / "call-analytics", "serve"],
-        "baseline": [
-            *(binaries / "uvicorn", "bench.baseline:app", "--port", port),
-            *("--log-level", "warning", "--no-server-header"),
-        ],
-    }
-    with subprocess.Popen(commands[app], env=environment) as process:
+    baseline: list[str | Path] = [
+        *(binaries / "uvicorn", "bench.baseline:app", "--port", port),
+        *("--log-level", "warning", "--no-server-header"),
+    ]
+    ours: list[str | Path] = [binaries / "call-analytics", "serve"]
+    command = ours if app == "us" else baseline
+    with subprocess.Popen(command, env=environment) as process:
         base = f"http://127.0.0.1:{port}"
         try:
             _wait(base, process)

@@ -50,6 +50,7 @@ def with_database(
         refuse_other_files(url)
 
     async def run() -> T:
+        others = threading.enumerate()
         database = create_engine(
             url,
             read_only=read_only,
@@ -59,19 +60,19 @@ def with_database(
             return await work(database)
         finally:
             await database.dispose()
-            await asyncio.to_thread(_wait_for_connection_threads)
+            await asyncio.to_thread(_wait_for_threads_but, others)
 
     return asyncio.run(run())
 
 
-def _wait_for_connection_threads() -> None:
+def _wait_for_threads_but(others: list[threading.Thread]) -> None:
     """Let SQLite's connection threads end while the event loop is still there.
 
     One whose file could not be opened reports to the loop as it ends, and that it is closed is a
     traceback on the operator's screen.
     """
     for thread in threading.enumerate():
-        if thread not in (threading.main_thread(), threading.current_thread()) and (
+        if thread not in (*others, threading.current_thread()) and (
             not thread.daemon  # one that may wait for more of a file for ever
         ):
             thread.join(timeout=5)

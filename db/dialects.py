@@ -7,6 +7,8 @@ an element of ``functions.py``, which is compiled for each; where they need diff
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,12 +16,11 @@ import asyncpg
 from sqlalchemy import Table, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from call_analytics.db.models import Base
-from call_analytics.db.postgresql_sessions import prepare_sessions
+from call_analytics.db.postgresql_sessions import is_lost, prepare_sessions
 from call_analytics.db.sqlite_file import follow_file
 
 BUSY_TIMEOUT_MS = 10_000
@@ -65,6 +66,10 @@ class Backend(Protocol):
         """Whether a statement failed because a table is missing, forbidden, or another now."""
         ...
 
+    def is_lost_connection(self, error: BaseException) -> bool:
+        """Whether a statement failed because its connection has ended."""
+        ...
+
     def upsert(self, table: type[Base] | Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that has ``on_conflict_do_update``."""
         ...
@@ -101,7 +106,10 @@ class SQLiteBackend:
         del statement_timeout
 
         @event.listens_for(engine.sync_engine, "connect")
-        def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        def set_up(
+            connection: Any,  # noqa: ANN401 - the function is the driver's own
+            _record: ConnectionPoolEntry,
+        ) -> None:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
@@ -110,6 +118,7 @@ class SQLiteBackend:
             if read_only:
                 cursor.execute("PRAGMA query_only = ON")
             cursor.close()
+            connection.create_function("nearest_rank", 2, _nearest_rank, deterministic=True)
 
         follow_file(engine, must_exist=read_only)
         if read_only:
@@ -131,6 +140,10 @@ class SQLiteBackend:
     def is_schema_change(self, error: BaseException) -> bool:
         return str(error).startswith(("no such table", "no such column"))
 
+    def is_lost_connection(self, error: BaseException) -> bool:
+        del error
+        return False  # a file is not at the other end of anything
+
     def upsert(self, table: type[Base] | Table) -> sqlite.Insert:
         return sqlite.insert(table)
 
@@ -142,6 +155,11 @@ class SQLiteBackend:
             await connection.execute(
                 insert(table), [dict(zip(names, row, strict=True)) for row in rows]
             )
+
+
+def _nearest_rank(share: str, number: int | None) -> int | None:
+    """``functions.nearest_rank``."""
+    return None if number is None else ceil(Decimal(share) * number)
 
 
 class PostgreSQLBackend:
@@ -168,7 +186,11 @@ class PostgreSQLBackend:
                 "timezone": "UTC",
             },
         }
-        options: dict[str, Any] = {"connect_args": connect_args}
+        options: dict[str, Any] = {
+            "connect_args": connect_args,
+            # What only reads can be done again where its connection was lost.
+            "pool_pre_ping": not read_only,
+        }
         if statement_timeout is not None:
             # Where the server itself hangs, its own timeout never fires; the client's does.
             connect_args["command_timeout"] = statement_timeout + 1
@@ -186,6 +208,9 @@ class PostgreSQLBackend:
             settings["default_transaction_read_only"] = "on"
             # Starting workers takes longer than nearly every answer, and others need them, too.
             settings["max_parallel_workers_per_gather"] = "0"
+            # To plan an answer's statement takes as long as to run it, and its plan is the same for
+            # all parameters.
+            settings["plan_cache_mode"] = "force_generic_plan"
             # Every statement has its index, and few rows that lead to it; a planner with poor
             # statistics must not scan instead.
             settings |= dict.fromkeys(
@@ -195,6 +220,9 @@ class PostgreSQLBackend:
 
     def is_schema_change(self, error: BaseException) -> bool:
         return getattr(error, "sqlstate", None) in POSTGRESQL_SCHEMA_CHANGES
+
+    def is_lost_connection(self, error: BaseException) -> bool:
+        return is_lost(error)
 
     def upsert(self, table: type[Base] | Table) -> postgresql.Insert:
         return postgresql.insert(table)

@@ -1,11 +1,11 @@
 """Engines: the one place that opens databases."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import literal, make_url, select
 from sqlalchemy.engine import URL, Engine
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from call_analytics.db.dialects import BACKENDS, backend_of
 from call_analytics.db.errors import (
+    ConnectionLost,
     ConnectionsInUse,
     DatabaseChanged,
     DatabaseUnavailable,
@@ -24,6 +25,8 @@ from call_analytics.db.sqlite_file import may_be_database
 
 DatabaseUrl: TypeAlias = URL
 """Where a database is."""
+
+Result = TypeVar("Result")
 
 SCHEMES = {
     "sqlite": "sqlite",
@@ -153,7 +156,6 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=None,  # a queue before the pool lets only as many in as it has connections
-        pool_pre_ping=True,
         hide_parameters=True,  # hashes and phone numbers belong in no log
         **backend.engine_options(
             read_only=read_only,
@@ -186,6 +188,8 @@ async def connect(database: Database) -> AsyncIterator[AsyncConnection]:
         reason = _reason(cause)
         if backend.is_schema_change(cause):
             raise DatabaseChanged(f"the database refuses: {reason}") from error
+        if backend.is_lost_connection(cause):
+            raise ConnectionLost(f"the database does not answer: {reason}") from error
         raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
 
 
@@ -194,6 +198,25 @@ def _reason(cause: BaseException) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(cause).partition("\n")[0] or type(cause).__name__
+
+
+async def read(database: Database, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    """What ``work`` returns, which reads over a pooled connection, and does nothing else.
+
+    A connection may have been lost since it was last used. To ask it first would take as long as a
+    short statement. So ``work`` is done, and where the connection turns out to be lost, done once
+    more over a new one.
+
+    Raises:
+        ConnectionsInUse, DatabaseUnavailable: as ``connect``.
+    """
+    try:
+        async with connect(database) as connection:
+            return await work(connection)
+    except ConnectionLost:
+        # The pool has no connection left that is as old as the lost one.
+        async with connect(database) as connection:
+            return await work(connection)
 
 
 @asynccontextmanager
@@ -228,5 +251,4 @@ async def ping(database: Database) -> None:
     Raises:
         ConnectionsInUse, DatabaseUnavailable: where it does not.
     """
-    async with connect(database) as connection:
-        await connection.execute(select(literal(1)))
+    await read(database, lambda connection: connection.execute(select(literal(1))))

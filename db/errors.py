@@ -4,7 +4,8 @@ Errors of a database, for commands and the log::
 
     DatabaseError
     ├── DatabaseUnavailable   it did not answer: down, unreachable, too slow, or unreadable
-    │   └── DatabaseChanged   a table is not there, or no longer what it was
+    │   ├── DatabaseChanged   a table is not there, or no longer what it was
+    │   └── ConnectionLost    it, or what is between, has ended a connection
     ├── ConnectionsInUse      it was not asked: all of the service's connections were in use
     └── OperatorError         a command cannot be carried out; the message says what to do
 
@@ -38,6 +39,10 @@ class DatabaseUnavailable(DatabaseError):  # noqa: N818 - a state of affairs
 
 class DatabaseChanged(DatabaseUnavailable):
     """A table is not there, or not to be read; or it changed since it was last used."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection has ended; the database may answer over another one."""
 
 
 class ConnectionsInUse(DatabaseError):  # noqa: N818 - a state of affairs

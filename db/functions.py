@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import BigInteger, DateTime, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -61,6 +61,78 @@ def _utc_bucket_postgresql(element: _UTCBucket, compiler: SQLCompiler, **kwargs:
 @compiles(_UTCBucket, "sqlite")
 def _utc_bucket_sqlite(element: _UTCBucket, compiler: SQLCompiler, **kwargs: Any) -> str:
     return element.on_sqlite.format(compiler.process(element.clauses, **kwargs))
+
+
+class hour_of_week(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """``hour_of_week(moment, monday)``: the hour of the week in which a stored timestamp is.
+
+    Weeks are counted from ``monday``, a timestamp before or after it. The result is a timestamp of
+    the week that begins on 2000-01-03.
+    """
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(hour_of_week, "postgresql")
+def _hour_of_week_postgresql(element: hour_of_week, compiler: SQLCompiler, **kwargs: Any) -> str:
+    moment, monday = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    moment = f"CAST({moment} AS TIMESTAMP)"
+    return (
+        f"(TIMESTAMP '2000-01-03' + (date_bin('1 hour', {moment}, {monday}) "
+        f"- date_bin('7 days', {moment}, {monday})))"
+    )
+
+
+@compiles(hour_of_week, "sqlite")
+def _hour_of_week_sqlite(element: hour_of_week, compiler: SQLCompiler, **kwargs: Any) -> str:
+    moment, monday = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    seconds = (
+        f"(CAST(strftime('%s', {moment}) AS INTEGER) - CAST(strftime('%s', {monday}) AS INTEGER))"
+    )
+    # The remainder of a negative number is negative in SQL.
+    hours = f"(({seconds} % 604800 + 604800) % 604800 / 3600)"
+    return f"(datetime('2000-01-03', '+' || {hours} || ' hours') || '.000000')"
+
+
+class nearest_rank(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """``nearest_rank(share, number)``: the smallest whole number that is at least the product.
+
+    Exact: the share is a decimal number. SQLite has none, and is given this function for each
+    connection (see ``dialects.py``); there the share is text.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(nearest_rank, "postgresql")
+def _nearest_rank_postgresql(element: nearest_rank, compiler: SQLCompiler, **kwargs: Any) -> str:
+    share, number = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"CAST(ceil({share} * {number}) AS BIGINT)"
+
+
+@compiles(nearest_rank, "sqlite")
+def _nearest_rank_sqlite(element: nearest_rank, compiler: SQLCompiler, **kwargs: Any) -> str:
+    share, number = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"nearest_rank({share}, {number})"
+
+
+class by_character(FunctionElement[Any]):  # noqa: N801 - reads as the SQL expression it is
+    """A text, so that it is ordered by the numbers of its characters in Unicode."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(by_character, "postgresql")
+def _by_character_postgresql(element: by_character, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f'({compiler.process(element.clauses, **kwargs)} COLLATE "C")'
+
+
+@compiles(by_character, "sqlite")
+def _by_character_sqlite(element: by_character, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"({compiler.process(element.clauses, **kwargs)} COLLATE BINARY)"
 
 
 class is_instant(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is

@@ -7,15 +7,19 @@ and each statement of a reader has its own transaction, which sets what it needs
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+import asyncpg
 from sqlalchemy import event
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 IS_POOLED = "is_pooled"
+LOST = ("08", "57P")
+"""How the SQLSTATE of an ended connection begins: the connection failed, the server stops it."""
 NOTHING_PREPARED = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
 
 
@@ -52,8 +56,28 @@ def prepare_sessions(engine: AsyncEngine, settings: Mapping[str, str], *, read_o
         record.record_info[IS_POOLED] = is_pooled
         return connection
 
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def leave_lost_connections(failure: ExceptionContext) -> None:
+        # The server's last words come before the driver sees that the connection has ended.
+        if is_lost(failure.original_exception):
+            failure.is_disconnect = True
+
     if read_only:
         _run_in_transactions(engine, settings)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error of the driver, or of SQLAlchemy's layer over it, says that a connection has
+    ended.
+    """
+    state = getattr(error, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(LOST)
+    return any(
+        isinstance(one, ConnectionError)
+        or (isinstance(one, asyncpg.InterfaceError) and "connection is closed" in str(one))
+        for one in (error, error.__cause__)
+    )
 
 
 def _set_up_if_direct(
@@ -98,13 +122,18 @@ def _run_in_transactions(engine: AsyncEngine, settings: Mapping[str, str]) -> No
             session.run_async(lambda connection: connection.execute(begin))
             context.dialect.do_execute(cursor, statement, parameters, context)
             session.run_async(lambda connection: connection.execute("COMMIT"))
-        except context.dialect.loaded_dbapi.Error:  # the statement was refused
-            try:
-                session.run_async(lambda connection: connection.execute("ROLLBACK"))
-            except Exception:  # the session is gone, too; why the first one failed is what counts
-                context.root_connection.invalidate()
-            raise
-        except Exception:  # how far it went is not known
-            context.root_connection.invalidate()
+        except Exception as error:
+            if not is_lost(error):  # SQLAlchemy hears of that, and removes all that are as old
+                _end(context, was_refused=isinstance(error, context.dialect.loaded_dbapi.Error))
             raise
         return True
+
+
+def _end(context: ExecutionContext, *, was_refused: bool) -> None:
+    """End the transaction of a statement that failed."""
+    session: Any = context.root_connection.connection
+    if was_refused:
+        with suppress(Exception):  # why the statement failed is what counts
+            session.run_async(lambda connection: connection.execute("ROLLBACK"))
+            return
+    context.root_connection.invalidate()  # how far it went is not known

@@ -6,7 +6,7 @@ Databases differ here and nowhere else. See ``Tenancy``.
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from call_analytics.db.catalogs import catalog_of
@@ -31,16 +31,22 @@ def in_scope(
     rows: Any,  # noqa: ANN401 - the columns of a table
     tenancy: Tenancy,
     organization_id: ColumnElement[Any] | InstrumentedAttribute[int] = ORGANIZATION,
+    *,
+    among_ids: Select[tuple[int]] | None = None,
 ) -> ColumnElement[Any]:
     """Whether a row belongs to an organization; its assistant may be inactive.
 
     ``rows`` are the columns of a table that has ``assistant_id``, and ``organization_id`` where
-    that is the tenancy.
+    that is the tenancy. Where ids are given, only rows of these assistants do.
     """
     if tenancy is Tenancy.BY_ORGANIZATION:
-        by_organization: ColumnElement[Any] = rows.organization_id == organization_id
-        return by_organization
+        is_its: ColumnElement[Any] = rows.organization_id == organization_id
+        if among_ids is None:
+            return is_its
+        return and_(is_its, among(rows.assistant_id, among_ids.scalar_subquery()))
     assistants = select(Assistant.id).where(Assistant.organization_id == organization_id)
+    if among_ids is not None:
+        assistants = assistants.where(among(Assistant.id, among_ids.scalar_subquery()))
     return among(rows.assistant_id, assistants.correlate_except(Assistant).scalar_subquery())
 
 

@@ -4,7 +4,7 @@ A local date is that of an instant in the zone, by the zone's rules at that inst
 have 23 or 25 hours, and where clocks are set back over midnight, a date has two spans.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -12,11 +12,23 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from call_analytics.db.figures.query import Span, Steps
+from cachetools import LRUCache, cached
+
+from call_analytics.db.figures.query import (
+    REFERENCE_MONDAY,
+    HoursOfWeek,
+    Span,
+    Spans,
+    Steps,
+    Stretch,
+)
 from call_analytics.db.rollups.grains import DAY, HOUR, MONTH, QUARTER_HOUR, Grain
 
 MARGIN = timedelta(days=2)
 """More than any offset from UTC, and than any change of it."""
+
+REMEMBERED_SPANS = 200_000
+"""Bound of the memory of calendars, some 50 MB."""
 
 
 class Step(Enum):
@@ -60,18 +72,107 @@ def steps(
     if zone.key == "UTC" and step in GRAINS:
         return Steps(rest=GRAINS[step])
     begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
-    found = _spans(step, zone, HOUR.floor(begin), HOUR.ceil(end), week_starts_on)
-    first_bucket, last_bucket = _bucket_of(begin, found), _bucket_of(end, found)
-    buckets = [span.bucket for span in found]
-    until = len(buckets) - buckets[::-1].index(last_bucket)
-    return Steps(rest=QUARTER_HOUR, spans=found[buckets.index(first_bucket) : until])
+    calendar = _calendar(step, zone, MONTH.floor(begin), MONTH.ceil(end), week_starts_on)
+    return calendar.steps(begin, end)
 
 
-def _bucket_of(moment: datetime, spans: tuple[Span, ...]) -> datetime:
-    return next(span.bucket for span in spans if span.start <= moment < span.end)
+def hours_of_week(zone: ZoneInfo, *, first: datetime, last: datetime) -> HoursOfWeek:
+    """The hours of the week on a zone's clock, from ``first`` to ``last`` and a little longer.
+
+    Both are aware.
+    """
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    return _hours_of_week(zone, DAY.floor(begin), DAY.ceil(end))
 
 
 @lru_cache(maxsize=256)
+def _hours_of_week(zone: ZoneInfo, first: datetime, last: datetime) -> HoursOfWeek:
+    return HoursOfWeek(
+        tuple(
+            Stretch(stretch.start, stretch.end, REFERENCE_MONDAY - stretch.offset)
+            for stretch in _stretches(zone, first, last + MARGIN)
+        )
+    )
+
+
+def points(
+    step: Step, zone: ZoneInfo, *, first: datetime, last: datetime, week_starts_on: int = 0
+) -> int:
+    """How many buckets ``steps`` would make, counted without making them."""
+    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    number = partial(_number, step, week_starts_on)
+    count = 0
+    before = range(0)
+    for stretch in _stretches(zone, begin, end + datetime.resolution):
+        last_of_it = stretch.end - datetime.resolution
+        buckets = range(
+            number(stretch.start + stretch.offset), number(last_of_it + stretch.offset) + 1
+        )
+        count += len(buckets)
+        if step not in SHORT_STEPS:  # a date, and what is longer, goes on where an offset changes
+            both = range(max(before.start, buckets.start), min(before.stop, buckets.stop))
+            count -= len(both)
+        before = buckets
+    return count
+
+
+def _number(step: Step, week_starts_on: int, local: datetime) -> int:
+    """The number of the bucket of a local clock's reading: one more for each bucket."""
+    if step is Step.MONTH:
+        return local.year * 12 + local.month
+    if step is Step.WEEK:
+        return (local.toordinal() - 1 - week_starts_on) // 7
+    if step is Step.DAY:
+        return local.toordinal()
+    quarters = (local.toordinal() * 24 + local.hour) * 4 + local.minute // 15
+    return quarters if step is Step.QUARTER_HOUR else quarters // 4
+
+
+class _Calendar:
+    """The spans of some months."""
+
+    def __init__(self, spans: tuple[Span, ...]) -> None:
+        self._spans = spans
+        self._starts = [span.start for span in spans]
+        self._first: dict[datetime, int] = {}
+        """The number of the first span of each bucket."""
+        self._last: dict[datetime, int] = {}
+        for number, span in enumerate(spans):
+            self._first.setdefault(span.bucket, number)
+            self._last[span.bucket] = number
+        self._steps: tuple[tuple[int, int], Steps] | None = None
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def steps(self, first: datetime, last: datetime) -> Steps:
+        """From the bucket that holds one instant to the bucket that holds another.
+
+        They are the same from request to request, until one of these buckets is another.
+        """
+        # A bucket of two spans may end after the next one has begun.
+        after = bisect_right(self._starts, last)
+        begun = self._spans[max(after - 3, 0) : after]
+        numbers = (
+            self._first[self._bucket_of(first)],
+            max(self._last[span.bucket] for span in begun),
+        )
+        if self._steps is None or self._steps[0] != numbers:
+            spans = Spans(self._spans[numbers[0] : numbers[1] + 1])
+            self._steps = numbers, Steps(rest=QUARTER_HOUR, spans=spans)
+        return self._steps[1]
+
+    def _bucket_of(self, moment: datetime) -> datetime:
+        return self._spans[bisect_right(self._starts, moment) - 1].bucket
+
+
+@cached(LRUCache(REMEMBERED_SPANS, getsizeof=len))
+def _calendar(
+    step: Step, zone: ZoneInfo, first: datetime, last: datetime, week_starts_on: int
+) -> _Calendar:
+    return _Calendar(_spans(step, zone, first, last, week_starts_on))
+
+
 def _spans(
     step: Step, zone: ZoneInfo, first: datetime, last: datetime, week_starts_on: int
 ) -> tuple[Span, ...]:
@@ -84,21 +185,17 @@ def _spans(
     found: list[Span] = []
     buckets: dict[datetime, datetime] = {}
     for stretch in _stretches(zone, begin, end):
-        local, local_end = stretch.start + stretch.offset, stretch.end + stretch.offset
+        start, local_end = stretch.start, stretch.end + stretch.offset
+        local = start + stretch.offset
+        label = floor(local)
         while local < local_end:
-            label = floor(local)
-            next_local = min(after(label), local_end)
-            span = Span(
-                bucket=local - stretch.offset,
-                start=local - stretch.offset,
-                end=next_local - stretch.offset,
-            )
-            if step not in SHORT_STEPS:
-                span = span._replace(bucket=buckets.setdefault(label, span.start))
-            if found and found[-1].bucket == span.bucket:
-                span = span._replace(start=found.pop().start)
-            found.append(span)
-            local = next_local
+            next_label = after(label)
+            local = min(next_label, local_end)
+            bucket = start if step in SHORT_STEPS else buckets.setdefault(label, start)
+            if found and found[-1].bucket == bucket:
+                start = found.pop().start
+            found.append(Span(bucket, start, local - stretch.offset))
+            start, label = found[-1].end, next_label
     return tuple(found)
 
 

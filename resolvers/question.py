@@ -1,92 +1,114 @@
-"""A question, and the measures from which each figure that it selects is derived."""
+"""The question as one value: a window, a zone, assistants, and the figures that are selected."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from call_analytics.db.figures.measures import (
-    CALLS,
-    COMPLETED,
-    COMPLETED_DURATION,
-    COMPLETED_TIMED,
-    DURATION,
-    FAILED,
-    ONGOING,
-    Measure,
-)
-from call_analytics.db.figures.query import ASSISTANT, Group, Steps
-from call_analytics.db.rollups.grains import DAY
-from call_analytics.resolvers.window import Period
+from call_analytics.db.figures.query import Ratio
+from call_analytics.resolvers.calendar import Step
+from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.figures import FIGURES
+from call_analytics.resolvers.window import Asked, Period
+from call_analytics.resolvers.zones import zone_for
 
-TOTALS: dict[str, frozenset[Measure]] = {
-    "total_calls": frozenset({CALLS}),
-    "completed_calls": frozenset({COMPLETED}),
-    "failed_calls": frozenset({FAILED}),
-    "ongoing_calls": frozenset({ONGOING}),
-    "total_duration": frozenset({COMPLETED_DURATION}),
-    "avg_duration": frozenset({COMPLETED_DURATION, COMPLETED_TIMED}),
-    "success_rate": frozenset({COMPLETED, CALLS}),
-}
-"""The figures of the whole window."""
-
-DAILY: dict[str, frozenset[Measure]] = {
-    "total": frozenset({CALLS}),
-    "completed": frozenset({COMPLETED}),
-    "failed": frozenset({FAILED}),
+DAILY: dict[str, Ratio] = {
+    "total": FIGURES["total_calls"],
+    "completed": FIGURES["completed_calls"],
+    "failed": FIGURES["failed_calls"],
 }
 """The figures of a day; its date needs no measure."""
 
-PER_ASSISTANT: dict[str, frozenset[Measure]] = {
-    "calls": frozenset({CALLS}),
-    "duration": frozenset({DURATION}),
+PER_ASSISTANT: dict[str, Ratio] = {
+    "calls": FIGURES["total_calls"],
+    "duration": FIGURES["duration_of_all_statuses"],
+    **FIGURES,
 }
 """The figures of an assistant."""
+
+PER_STATUS: dict[str, Ratio] = {
+    "calls": FIGURES["total_calls"],
+    "duration": FIGURES["duration_of_all_statuses"],
+}
+"""The figures of a status."""
+
+UTC = "UTC"
+"""The name of the zone where none is given."""
+
+NAME = "name"
+"""What assistants may be in the order of, besides their figures."""
 
 DEFAULT_ASSISTANTS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a client asks: a period, and the figures it selects, by their names in the report.
+class AssistantOrder(NamedTuple):
+    """Which assistants there are in a list, and in what order."""
 
-    ``daily`` and ``per_assistant`` are None where the client does not select the list at all, and
-    may be empty where it selects none of the figures of its items.
+    by: str = "total_calls"
+    """A figure, or ``NAME``."""
+    is_descending: bool = True
+    min_calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The figures of one window that a client selects, by their names in the report.
+
+    A list that is not selected at all is None, or not there; it may be selected without any of the
+    figures of its items.
     """
 
-    period: Period
-    totals: frozenset[str] = frozenset()
+    figures: frozenset[str] = frozenset()
     daily: frozenset[str] | None = None
-    per_assistant: frozenset[str] | None = None
-    assistant_limit: int = DEFAULT_ASSISTANTS
+    series: Mapping[Step, frozenset[str]] = field(default_factory=dict)
+    series_aliases: Mapping[Step, int] = field(default_factory=dict)
+    """How many times each is in the answer."""
+    assistants: Mapping[AssistantOrder, frozenset[str]] = field(default_factory=dict)
+    assistant_limits: Mapping[AssistantOrder, int] = field(default_factory=dict)
+    """How many of each list."""
+    hours_of_week: frozenset[str] | None = None
+    statuses: frozenset[str] | None = None
+    percents: frozenset[Decimal] = frozenset()
+    """Percentiles of the durations; 0 is the shortest, 100 the longest."""
+    histogram_edges: frozenset[int] | None = None
+    """Seconds, of all histograms together."""
+    previous: "Selection | None" = None
+    """What is selected of the window before."""
 
 
-def everything(period: Period) -> Question:
-    """The question for all figures of a period."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client asks."""
+
+    asked: Asked = Period.LAST_7_DAYS
+    selection: Selection = field(default_factory=Selection)
+    zone: ZoneInfo = field(default_factory=partial(zone_for, UTC))
+    week_starts_on: Weekday = Weekday.MONDAY
+    assistant_ids: tuple[int, ...] | None = None
+    """Ascending, each once. None is all assistants."""
+
+
+def documented_figures(period: Period) -> Question:
+    """The question for all that the documented endpoint gives of a period."""
+    most_calls = AssistantOrder()
     return Question(
         period,
-        totals=frozenset(TOTALS),
-        daily=frozenset(DAILY),
-        per_assistant=frozenset(PER_ASSISTANT),
+        Selection(
+            figures=frozenset(
+                {
+                    "total_calls",
+                    "completed_calls",
+                    "failed_calls",
+                    "ongoing_calls",
+                    "total_duration",
+                    "avg_duration",
+                    "success_rate",
+                }
+            ),
+            daily=frozenset(DAILY),
+            assistants={most_calls: frozenset({"calls", "duration"})},
+            assistant_limits={most_calls: DEFAULT_ASSISTANTS},
+        ),
     )
-
-
-@lru_cache(maxsize=1024)
-def groups_of(question: Question) -> dict[str, Group]:
-    """The groups of calls that answer a question, by the list of the report that each makes."""
-    groups = {}
-    if question.totals:
-        groups["totals"] = Group(_union(TOTALS, question.totals))
-    if question.daily is not None:
-        groups["daily"] = Group(_union(DAILY, question.daily), steps=Steps(rest=DAY))
-    if question.per_assistant is not None:
-        groups["per_assistant"] = Group(
-            _union(PER_ASSISTANT, question.per_assistant),
-            dimensions=(ASSISTANT,),
-            largest=question.assistant_limit,
-        )
-    return groups
-
-
-def _union(
-    derivation: dict[str, frozenset[Measure]], figures: frozenset[str]
-) -> frozenset[Measure]:
-    return frozenset().union(*(derivation[figure] for figure in figures))

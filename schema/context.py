@@ -6,7 +6,7 @@ from datetime import datetime
 
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.errors import ExpectedError
-from call_analytics.schema.types import Limits
+from call_analytics.schema.limits_type import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from call_analytics.schema.limits import DocumentLimits
 
 INTROSPECTION_COST = 9
 """In requests, beside the one that it is."""
+COUNTED_FIELDS = {"previous", "statuses", "durations"}
+"""Fields that count as a request, wherever they are: the window before, and what reads calls."""
 
 
 class LimitExceeded(Exception):  # noqa: N818 - a state of the document
@@ -41,6 +43,8 @@ class Weight:
     """Fields whose response name another field at the same place has."""
     aliases: int = 0
     directives: int = 0
+    requests: int = 0
+    """What they count as, beside the root fields."""
 
     def beside(self, other: "Weight") -> "Weight":
         """Both, at the same level."""
@@ -51,14 +55,16 @@ class Weight:
             self.repeated + other.repeated,
             self.aliases + other.aliases,
             self.directives + other.directives,
+            self.requests + other.requests,
         )
 
 
 def weigh(document: DocumentNode, limits: DocumentLimits) -> int:
     """Check a document against the limits; returns how many requests it counts as.
 
-    Each root field is one, for each may run a statement. The schema is ten: sending it is most of
-    what a stranger can have the service do.
+    Each root field is one, for each may run a statement; so is each of ``COUNTED_FIELDS``. The
+    schema is ten: sending it is most of what a stranger can have the service do. Of several
+    operations the dearest counts.
 
     A fragment that spreads itself counts once: validation refuses it.
 
@@ -83,11 +89,12 @@ class _Scale:
         self._is_introspection = False
 
     def weigh(self) -> int:
-        total, root_fields = Weight(), 0
+        total, root_fields, requests = Weight(), 0, 0
         for definition in self._document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 weight = self._field_set(definition.selection_set, level=1)
                 root_fields = max(root_fields, len(weight.names))
+                requests = max(requests, len(weight.names) + weight.requests)
                 variables = definition.variable_definitions or ()
                 on_variables = sum(len(variable.directives or ()) for variable in variables)
                 own = len(definition.directives or ()) + on_variables
@@ -96,7 +103,7 @@ class _Scale:
             weight = self._fragment(name, level=1)
             total = self._checked(total.beside(weight).beside(_repetition(weight)))
         self._check("root fields", root_fields, "maxRootFields", self._limits.max_root_fields)
-        return root_fields + (INTROSPECTION_COST if self._is_introspection else 0)
+        return requests + (INTROSPECTION_COST if self._is_introspection else 0)
 
     def _field_set(self, selection_set: SelectionSetNode | None, level: int) -> Weight:
         """What is selected below a field or an operation, where names meet."""
@@ -128,7 +135,13 @@ class _Scale:
                     self._is_introspection = True
                     if aliases:  # each would repeat a long answer
                         raise LimitExceeded(f"No aliases at or below {selection.name.value}.")
-                return replace(below, names=(name,), fields=below.fields + 1, aliases=aliases)
+                return replace(
+                    below,
+                    names=(name,),
+                    fields=below.fields + 1,
+                    aliases=aliases,
+                    requests=below.requests + (selection.name.value in COUNTED_FIELDS),
+                )
         raise AssertionError(selection)
 
     def _fragment(self, name: str, level: int) -> Weight:

@@ -22,6 +22,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLString,
+    get_nullable_type,
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
@@ -40,6 +41,7 @@ class Column(NamedTuple):
     """Takes the attribute from a row."""
     serialize: Callable[[Any], Any]
     """The output coercion of the field's type."""
+    is_nullable: bool = False
 
 
 class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -58,7 +60,7 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(result, tuple) and all(
             issubclass(type_, tuple) for type_ in set(map(type, result))
         ):
-            columns = self._columns(return_type.of_type, field_details_list)
+            columns = self._columns(return_type.of_type, field_details_list, result, info)
             if columns:
                 completed = project(result, columns)
                 if completed is not None:
@@ -68,12 +70,19 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         )
 
     def _columns(
-        self, item_type: GraphQLOutputType, field_details_list: FieldDetailsList
+        self,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        rows: tuple[Any, ...],
+        info: GraphQLResolveInfo[Any],
     ) -> list[Column] | None:
         """The selected columns of a list's items; None where one of them is unusual."""
         if isinstance(item_type, GraphQLNonNull):
             item_type = item_type.of_type
-        if not isinstance(item_type, GraphQLObjectType) or item_type.is_type_of:
+        if not isinstance(item_type, GraphQLObjectType):
+            return None
+        is_type_of = item_type.is_type_of
+        if is_type_of and not all(is_type_of(row, info) is True for row in rows):
             return None
         if self.middleware_manager:
             return None
@@ -85,7 +94,14 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
             field = item_type.fields.get(nodes[0].node.name.value)
             if field is None or not _is_bare(field):
                 return None
-            columns.append(Column(response_name, attrgetter(_attribute(field)), _serializer(field)))
+            columns.append(
+                Column(
+                    response_name,
+                    attrgetter(_attribute(field)),
+                    _serializer(field),
+                    is_nullable=not isinstance(field.type, GraphQLNonNull),
+                )
+            )
         return columns
 
 
@@ -96,11 +112,16 @@ def project(rows: tuple[Any, ...], columns: list[Column]) -> list[dict[str, Any]
         try:
             values = list(map(column.read, rows))
             if not _is_serialized(values, column.serialize):
-                if _has(values, UNUSUAL):
+                present = values
+                if column.is_nullable:
+                    present = [value for value in values if value is not None]
+                if _has(present, UNUSUAL):
                     return None
-                values = list(map(column.serialize, values))
-                if _has(values, UNUSUAL):
+                present = list(map(column.serialize, present))
+                if _has(present, UNUSUAL):
                     return None
+                serialized = iter(present)
+                values = [None if value is None else next(serialized) for value in values]
         except Exception:
             return None
         completed.append(values)
@@ -122,10 +143,9 @@ def _is_serialized(values: list[Any], serialize: Callable[[Any], Any]) -> bool:
 
 
 def _is_bare(field: GraphQLField) -> bool:
-    """Whether a field is a non-null leaf that is read by ``getattr``."""
+    """Whether a field is a leaf that is read by ``getattr``."""
     is_default = getattr(field.resolve, "_is_default", False)  # Strawberry's mark
-    type_ = field.type
-    return is_default and isinstance(type_, GraphQLNonNull) and is_leaf_type(type_.of_type)
+    return is_default and is_leaf_type(get_nullable_type(field.type))
 
 
 def _attribute(field: GraphQLField) -> str:
@@ -133,5 +153,6 @@ def _attribute(field: GraphQLField) -> str:
 
 
 def _serializer(field: GraphQLField) -> Callable[[Any], Any]:
-    serialize: Callable[[Any], Any] = field.type.of_type.coerce_output_value  # type: ignore[union-attr]
+    leaf = get_nullable_type(field.type)
+    serialize: Callable[[Any], Any] = leaf.coerce_output_value  # type: ignore[union-attr]
     return serialize

@@ -6,27 +6,90 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from call_analytics.resolvers.analytics import StoredOrganization
+from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.errors import BadInput
+from call_analytics.resolvers.limits import checked_assistant_ids
+from call_analytics.resolvers.question import UTC, Question
 from call_analytics.resolvers.report import Report
-from call_analytics.resolvers.window import Period
+from call_analytics.resolvers.window import Asked, Period
+from call_analytics.resolvers.zones import zone_for
 from call_analytics.schema.context import Context
+from call_analytics.schema.inputs import DateRangeInput, InstantRangeInput
+from call_analytics.schema.limits_type import Limits
+from call_analytics.schema.organization import Organization
 from call_analytics.schema.projection import ProjectingExecutor
-from call_analytics.schema.scalars import SCALARS
-from call_analytics.schema.selection import question
-from call_analytics.schema.types import CallAnalytics, Limits
+from call_analytics.schema.scalars import SCALARS, TimeZone
+from call_analytics.schema.selection import selection, selects
+from call_analytics.schema.types import CallAnalytics
+
+UTC_ZONE = TimeZone(UTC)
 
 
-async def _call_analytics(
+async def _call_analytics(  # noqa: PLR0917 - Strawberry passes them by name
     info: strawberry.Info[Context, None],
     period: Annotated[
-        Period, strawberry.argument(description="How far back to look.")
-    ] = Period.LAST_7_DAYS,
+        Period | None,
+        strawberry.argument(description="The window by its name; `LAST_7_DAYS` if none is given."),
+    ] = strawberry.UNSET,
+    dates: Annotated[
+        DateRangeInput | None, strawberry.argument(description="The window by its local dates.")
+    ] = strawberry.UNSET,
+    instants: Annotated[
+        InstantRangeInput | None, strawberry.argument(description="The window by its instants.")
+    ] = strawberry.UNSET,
+    time_zone: Annotated[
+        TimeZone,
+        strawberry.argument(
+            description="Decides dates, calendar periods, the buckets of `series` and the hours of "
+            "`hoursOfWeek`."
+        ),
+    ] = UTC_ZONE,
+    week_starts_on: Annotated[
+        Weekday, strawberry.argument(description="The first day of a week.")
+    ] = Weekday.MONDAY,
+    assistant_ids: Annotated[
+        list[int] | None,
+        strawberry.argument(
+            description="Only calls of these assistants count. Ids that are not your "
+            "organization's have no calls; `[]` is nobody, null is everybody."
+        ),
+    ] = strawberry.UNSET,
 ) -> Report:
     context = info.context
     organization_id = context.organization_id
-    asked = question(info._raw_info, period)  # noqa: SLF001 - the only way to the document
-    report = await context.analytics.report(organization_id, asked, now=context.now)
+    question = Question(
+        _asked(period or None, dates or None, instants or None),
+        selection(info._raw_info),  # noqa: SLF001 - the only way to the document
+        zone_for(time_zone),
+        week_starts_on,
+        checked_assistant_ids(assistant_ids if assistant_ids is not strawberry.UNSET else None),
+    )
+    report = await context.analytics.report(organization_id, question, now=context.now)
     context.sources.update(report.sources)
     return report
+
+
+def _asked(
+    period: Period | None, dates: DateRangeInput | None, instants: InstantRangeInput | None
+) -> Asked:
+    given = {"period": period, "dates": dates, "instants": instants}
+    names = [f"`{name}`" for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise BadInput(f"Give one window: not {' and '.join(names)} at once.")
+    if dates is not None:
+        return dates.asked()
+    if instants is not None:
+        return instants.asked()
+    return period or Period.LAST_7_DAYS
+
+
+async def _organization(info: strawberry.Info[Context, None]) -> StoredOrganization:
+    context = info.context
+    return await context.analytics.organization(
+        context.organization_id,
+        with_assistants=selects(info._raw_info, "assistants"),  # noqa: SLF001
+    )
 
 
 def _limits(info: strawberry.Info[Context, None]) -> Limits:
@@ -40,8 +103,14 @@ class Query:
     call_analytics = strawberry.field(
         _call_analytics,
         graphql_type=CallAnalytics,
-        description="The call analytics of the organization that the API key belongs to. Several "
-        "periods may be asked for at once, under aliases.",
+        description="The call analytics of the organization that the API key belongs to, in one "
+        "window: at most one of `period`, `dates` and `instants` is given. Several windows may be "
+        "asked for at once, under aliases.",
+    )
+    organization = strawberry.field(
+        _organization,
+        graphql_type=Organization,
+        description="The organization that the API key belongs to, and its assistants.",
     )
     limits = strawberry.field(
         _limits,

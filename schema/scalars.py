@@ -1,18 +1,31 @@
-"""The scalars of dates and times, with the standard that defines them.
+"""The scalars of dates, times and time zones, with the standard that defines them.
 
-Strawberry has scalars for both, but says of neither what it is written like. A generator of client
-code reads that from ``@specifiedBy``.
+Strawberry has scalars for dates and times, but says of neither what it is written like. A generator
+of client code reads that from ``@specifiedBy``.
 """
 
 import datetime as dt
 from operator import methodcaller
+from typing import NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 RFC_3339 = "https://datatracker.ietf.org/doc/html/rfc3339#section-5.6"
 
+IANA_TIME_ZONES = "https://www.iana.org/time-zones"
+
+TimeZone = NewType("TimeZone", str)
+"""The name of a zone. Whether there is one is for the resolvers to say."""
+
 _write = methodcaller("isoformat")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"TimeZone cannot represent a non string value: {value!r:.50}")
+
 
 SCALARS: dict[object, ScalarDefinition] = {
     dt.date: strawberry.scalar(
@@ -29,5 +42,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url=RFC_3339,
         serialize=_write,
         parse_value=dt.datetime.fromisoformat,
+    ),
+    TimeZone: strawberry.scalar(
+        name="TimeZone",
+        description="A time zone, by its name in the IANA database, as in `Europe/Berlin` or "
+        "`UTC`. Names for the same zone, such as `Asia/Calcutta`, are zones too.",
+        specified_by_url=IANA_TIME_ZONES,
+        serialize=str,
+        parse_value=_text,
     ),
 }

@@ -4,7 +4,9 @@ So fragments, ``@include`` and ``@skip``, variables and aliases mean here what t
 answer is completed.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from graphql import (
@@ -23,85 +25,167 @@ from graphql.execution.collect_fields import (
 )
 from strawberry.utils.str_converters import to_camel_case
 
-from call_analytics.resolvers.errors import BadInput
-from call_analytics.resolvers.question import DAILY, PER_ASSISTANT, TOTALS, Question
-from call_analytics.resolvers.window import Period
+from call_analytics.resolvers.calendar import Step
+from call_analytics.resolvers.figures import FIGURES
+from call_analytics.resolvers.limits import check_assistants, check_edges, checked_percent
+from call_analytics.resolvers.question import (
+    DAILY,
+    PER_ASSISTANT,
+    PER_STATUS,
+    AssistantOrder,
+    Selection,
+)
+from call_analytics.schema.enums import AssistantOrderField, OrderDirection
 
-LARGEST_LIMIT = 100
-
-_TOTALS = {to_camel_case(figure): figure for figure in TOTALS}
-_DAILY = {to_camel_case(figure): figure for figure in DAILY}
-_PER_ASSISTANT = {to_camel_case(figure): figure for figure in PER_ASSISTANT}
+SHORTEST, LONGEST = Decimal(0), Decimal(100)
+"""The percents of the shortest and of the longest duration."""
 
 
-def question(info: GraphQLResolveInfo[Any], period: Period) -> Question:
-    """The question of the ``callAnalytics`` field that is being resolved: what it selects.
+def _by_field(figures: Iterable[str]) -> dict[str, str]:
+    return {to_camel_case(figure): figure for figure in figures}
+
+
+_FIGURES = _by_field(FIGURES)
+_DAILY = _by_field(DAILY)
+_PER_ASSISTANT = _by_field(PER_ASSISTANT)
+_PER_STATUS = _by_field(PER_STATUS)
+
+
+def selection(info: GraphQLResolveInfo[Any]) -> Selection:
+    """What the ``callAnalytics`` field that is being resolved selects.
 
     Raises:
-        BadInput: where ``topAssistants(limit:)`` is outside 1 to 100.
+        BadInput: where an argument of a list is outside its range.
     """
-    totals: set[str] = set()
-    daily: set[str] | None = None
-    per_assistant: set[str] | None = None
-    limit = 1
-    report_type = _object_type(info.return_type)
     nodes = [FieldDetails(node, None) for node in info.field_nodes]
-    for field in _subfields(info, report_type, nodes):
-        name = field[0].node.name.value
-        if name in _TOTALS:
-            totals.add(_TOTALS[name])
-        elif name == "dailyStats":
-            daily = (daily or set()) | _figures(info, report_type, field, _DAILY)
-        elif name == "topAssistants":
-            per_assistant = (per_assistant or set()) | _figures(
-                info, report_type, field, _PER_ASSISTANT
-            )
-            limit = max(limit, _limit(info, report_type, field))
-    return Question(
-        period,
-        totals=frozenset(totals),
-        daily=None if daily is None else frozenset(daily),
-        per_assistant=None if per_assistant is None else frozenset(per_assistant),
-        assistant_limit=limit,
-    )
+    return _Reading(info).selection(_object_type(info.return_type), [nodes])
 
 
-def _subfields(
-    info: GraphQLResolveInfo[Any], parent: GraphQLObjectType, field: FieldDetailsList
-) -> Iterable[FieldDetailsList]:
-    """The fields selected below ``field``, one list of nodes for each response name."""
-    fragments = {name: FragmentDetails(node) for name, node in info.fragments.items()}
-    collected = collect_subfields(
-        info.schema, fragments, _variables(info), info.operation, parent, field
-    )
-    return collected.grouped_field_set.values()
+def selects(info: GraphQLResolveInfo[Any], field: str) -> bool:
+    """Whether the object that is being resolved is asked for a field."""
+    nodes = [FieldDetails(node, None) for node in info.field_nodes]
+    subfields = _Reading(info).subfields(_object_type(info.return_type), nodes)
+    return any(subfield[0].node.name.value == field for subfield in subfields)
 
 
-def _figures(
-    info: GraphQLResolveInfo[Any],
-    report_type: GraphQLObjectType,
-    field: FieldDetailsList,
-    figures: dict[str, str],
-) -> set[str]:
-    item_type = _object_type(report_type.fields[field[0].node.name.value].type)
-    names = {subfield[0].node.name.value for subfield in _subfields(info, item_type, field)}
-    return {figures[name] for name in names & figures.keys()}
+class _Reading:
+    """Reads the selections of one field."""
 
+    def __init__(self, info: GraphQLResolveInfo[Any]) -> None:
+        self._schema = info.schema
+        self._operation = info.operation
+        self._fragments = {name: FragmentDetails(node) for name, node in info.fragments.items()}
+        # Strawberry hands resolvers the plain values; where they came from plays no part here.
+        self._variables = VariableValues({}, cast("dict[str, Any]", info.variable_values))
 
-def _limit(
-    info: GraphQLResolveInfo[Any], report_type: GraphQLObjectType, field: FieldDetailsList
-) -> int:
-    node = field[0].node
-    definition = report_type.fields[node.name.value]
-    limit: int = get_argument_values(definition, node, _variables(info))["limit"]
-    if not 1 <= limit <= LARGEST_LIMIT:
-        raise BadInput(f"topAssistants: limit must be 1 to {LARGEST_LIMIT}, not {limit}.")
-    return limit
+    def selection(
+        self, report_type: GraphQLObjectType, fields: Iterable[FieldDetailsList]
+    ) -> Selection:
+        """What is selected of one window; each field may be there several times, under aliases."""
+        by_name: dict[str, list[FieldDetailsList]] = {}
+        for field in fields:
+            for subfield in self.subfields(report_type, field):
+                by_name.setdefault(subfield[0].node.name.value, []).append(subfield)
 
+        def names(field: str, figures: Mapping[str, str]) -> frozenset[str] | None:
+            """The figures that the items of a list are asked for; None where the list is not."""
+            if field not in by_name:
+                return None
+            item_type = _object_type(report_type.fields[field].type)
+            return frozenset(self._figures(item_type, by_name[field], figures))
 
-def _variables(info: GraphQLResolveInfo[Any]) -> VariableValues:
-    # Strawberry hands resolvers the plain values; where they came from plays no part here.
-    return VariableValues({}, cast("dict[str, Any]", info.variable_values))
+        series: dict[Step, frozenset[str]] = {}
+        aliases: Counter[Step] = Counter()
+        for field in by_name.get("series", ()):
+            grain = self._arguments(report_type, field)["grain"]
+            item_type = _object_type(report_type.fields["series"].type)
+            figures = frozenset(self._figures(item_type, [field], _FIGURES))
+            aliases[grain] += 1
+            series[grain] = series.get(grain, frozenset()) | figures
+        assistants: dict[AssistantOrder, frozenset[str]] = {}
+        limits: dict[AssistantOrder, int] = {}
+        for field in by_name.get("topAssistants", ()):
+            order, limit = self._order(report_type, field)
+            item_type = _object_type(report_type.fields["topAssistants"].type)
+            figures = frozenset(self._figures(item_type, [field], _PER_ASSISTANT))
+            assistants[order] = assistants.get(order, frozenset()) | figures
+            limits[order] = max(limits.get(order, 0), limit)
+        percents, edges = self._durations(report_type, by_name.get("durations", ()))
+        previous = None
+        if "previous" in by_name:
+            previous = self.selection(report_type, by_name["previous"])
+        return Selection(
+            figures=frozenset(_FIGURES[name] for name in by_name.keys() & _FIGURES.keys()),
+            daily=names("dailyStats", _DAILY),
+            series=series,
+            series_aliases=aliases,
+            assistants=assistants,
+            assistant_limits=limits,
+            hours_of_week=names("hoursOfWeek", _FIGURES),
+            statuses=names("statuses", _PER_STATUS),
+            percents=percents,
+            histogram_edges=edges,
+            previous=previous,
+        )
+
+    def _order(
+        self, report_type: GraphQLObjectType, field: FieldDetailsList
+    ) -> tuple[AssistantOrder, int]:
+        arguments = self._arguments(report_type, field)
+        limit, min_calls = arguments["limit"], arguments["minCalls"]
+        check_assistants(limit, min_calls)
+        order_by = arguments["orderBy"]
+        by: AssistantOrderField = order_by["field"]
+        direction: OrderDirection = order_by["direction"]
+        return AssistantOrder(by.value, direction is OrderDirection.DESC, min_calls), limit
+
+    def _durations(
+        self, report_type: GraphQLObjectType, fields: Iterable[FieldDetailsList]
+    ) -> tuple[frozenset[Decimal], frozenset[int] | None]:
+        """The percents of all percentiles, and the edges of all histograms."""
+        durations_type = _object_type(report_type.fields["durations"].type)
+        percents: set[Decimal] = set()
+        edges: set[int] | None = None
+        for field in fields:
+            for subfield in self.subfields(durations_type, field):
+                match subfield[0].node.name.value:
+                    case "min":
+                        percents.add(SHORTEST)
+                    case "max":
+                        percents.add(LONGEST)
+                    case "percentile":
+                        percent = self._arguments(durations_type, subfield)["percent"]
+                        percents.add(checked_percent(percent))
+                    case "histogram":
+                        its_edges = self._arguments(durations_type, subfield)["edges"]
+                        check_edges(its_edges)
+                        edges = {*(edges or ()), *its_edges}
+        return frozenset(percents), None if edges is None else frozenset(edges)
+
+    def _figures(
+        self,
+        item_type: GraphQLObjectType,
+        fields: Iterable[FieldDetailsList],
+        figures: Mapping[str, str],
+    ) -> Iterator[str]:
+        for field in fields:
+            for subfield in self.subfields(item_type, field):
+                figure = figures.get(subfield[0].node.name.value)
+                if figure is not None:
+                    yield figure
+
+    def subfields(
+        self, parent: GraphQLObjectType, field: FieldDetailsList
+    ) -> Iterable[FieldDetailsList]:
+        """The fields selected below ``field``, one list of nodes for each response name."""
+        collected = collect_subfields(
+            self._schema, self._fragments, self._variables, self._operation, parent, field
+        )
+        return collected.grouped_field_set.values()
+
+    def _arguments(self, parent: GraphQLObjectType, field: FieldDetailsList) -> dict[str, Any]:
+        node = field[0].node
+        return get_argument_values(parent.fields[node.name.value], node, self._variables)
 
 
 def _object_type(type_: GraphQLOutputType) -> GraphQLObjectType:

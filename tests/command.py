@@ -1,5 +1,6 @@
-"""The ``call-analytics`` command in a process of its own."""
+"""The ``call-analytics`` command, in a process of its own or in that of the tests."""
 
+import io
 import os
 import socket
 import subprocess
@@ -7,9 +8,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from call_analytics.cli import main
 
 COMMAND = Path(sys.executable).with_name("call-analytics")
 WAIT_SECONDS = 180
@@ -30,6 +34,43 @@ def run(
         timeout=WAIT_SECONDS,
         check=False,
     )
+
+
+def run_here(
+    directory: Path, *arguments: str, stdin: Any = None, **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """The same without a process: for what a command does and says, many times faster.
+
+    What would be a traceback fails the test.
+    """
+    output = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    errors = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace")
+    status: Any = 0
+    with (
+        open(os.devnull) as empty,  # noqa: PTH123
+        chdir(directory),
+        patch.dict(os.environ, environment(settings), clear=True),
+        patch.object(sys, "argv", [COMMAND.name, *arguments]),
+        patch.object(sys, "stdin", stdin or empty),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            status = ended.code
+        if isinstance(status, str):  # as Python does with a message
+            sys.stderr.write(f"{status}\n")
+            status = 1
+    written = [_content(stream) for stream in (output, errors)]
+    return subprocess.CompletedProcess(arguments, status or 0, *written)
+
+
+def _content(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    buffer = stream.detach()
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
 
 
 @contextmanager

@@ -10,14 +10,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.command import WAIT_SECONDS, run, started, wait_until
-
-pytestmark = pytest.mark.slow  # each of them starts the command
+from tests.command import WAIT_SECONDS, run, run_here, started, wait_until
 
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 CSV = """Call SID,Assistant Name,Customer Phone,Status,Duration (seconds),Started At,Ended At
@@ -39,7 +38,7 @@ def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path
     assert imported.returncode == 1
     key = run(tmp_path, "keys", "create", "--name", "dashboard").stdout.strip()
     assert KEY.fullmatch(key)
-    listed = run(tmp_path, "keys", "list").stdout
+    listed = run_here(tmp_path, "keys", "list").stdout
     made = r"made 20\d\d-\d\d-\d\d"
     assert re.fullmatch(rf" +1  {key[:12]}\.\.\. +active +{made} +acme +dashboard\n", listed), (
         listed
@@ -48,18 +47,20 @@ def test_a_database_of_one_s_own_from_nothing_to_the_first_answer(tmp_path: Path
     with started(tmp_path, "serve") as (base, _process):
         status, answer = _get(f"{base}/api/v1/calls/analytics?period=90d", key)
         assert (status, set(answer["daily_stats"])) == (200, set())
-        assert run(tmp_path, "keys", "revoke", "1").stdout == f"Revoked {key[:12]}... of acme.\n"
-    assert "revoked" in run(tmp_path, "keys", "list").stdout
+        assert (
+            run_here(tmp_path, "keys", "revoke", "1").stdout == f"Revoked {key[:12]}... of acme.\n"
+        )
+    assert "revoked" in run_here(tmp_path, "keys", "list").stdout
 
 
 def test_the_version_is_the_package_s(tmp_path: Path) -> None:
-    assert run(tmp_path, "--version").stdout == f"call-analytics {version('call-analytics')}\n"
+    assert run_here(tmp_path, "--version").stdout == f"call-analytics {version('call-analytics')}\n"
 
 
 def test_a_list_of_no_keys_says_how_to_make_one(tmp_path: Path) -> None:
-    run(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "db", "upgrade")
 
-    assert run(tmp_path, "keys", "list").stdout == (
+    assert run_here(tmp_path, "keys", "list").stdout == (
         "There are no keys; make one: call-analytics keys create\n"
     )
 
@@ -67,7 +68,7 @@ def test_a_list_of_no_keys_says_how_to_make_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [("serve",), ("db", "upgrade"), ("db", "check")])
 def test_a_file_that_is_no_database_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "calls.csv").write_text(CSV)
-    result = run(tmp_path, *command, DATABASE_URL="sqlite:///calls.csv")
+    result = _run(tmp_path, *command, DATABASE_URL="sqlite:///calls.csv")
 
     assert result.returncode == 1
     assert result.stderr == (
@@ -81,7 +82,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, command: tuple[str,
 def test_a_check_shows_the_settings_and_starts_nothing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run(tmp_path, "serve", "--check", "--port", str(port), WORKERS=2)
+        result = run_here(tmp_path, "serve", "--check", "--port", str(port), WORKERS=2)
 
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
@@ -113,7 +114,7 @@ def test_a_check_shows_the_settings_and_starts_nothing(tmp_path: Path) -> None:
 def test_a_check_names_a_wrong_setting(
     tmp_path: Path, name: str, value: str, complaint: str
 ) -> None:
-    result = run(tmp_path, "serve", "--check", **{name: value})
+    result = run_here(tmp_path, "serve", "--check", **{name: value})
 
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"call-analytics: CALL_ANALYTICS_{name}: {complaint}\n"
@@ -121,9 +122,11 @@ def test_a_check_names_a_wrong_setting(
 
 def test_strict_import_fails_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(CSV)
-    run(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "db", "upgrade")
 
-    result = run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme", "--strict")
+    result = run_here(
+        tmp_path, "import", "calls.csv", "--create", "--organization", "acme", "--strict"
+    )
 
     assert result.returncode == 1
     assert (
@@ -186,7 +189,7 @@ def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
 def test_schema_prints_the_sdl(tmp_path: Path) -> None:
     sdl = (Path(__file__).parents[1] / "schema" / "schema.graphql").read_text()
 
-    assert run(tmp_path, "schema").stdout == sdl
+    assert run_here(tmp_path, "schema").stdout == sdl
 
 
 @pytest.mark.parametrize(
@@ -236,14 +239,14 @@ def test_schema_prints_the_sdl(tmp_path: Path) -> None:
 def test_a_mistake_is_told_in_one_line(
     tmp_path: Path, arguments: list[str], settings: dict[str, object], line: str
 ) -> None:
-    result = run(tmp_path, *arguments, **settings)
+    result = _run(tmp_path, *arguments, **settings)
 
     assert result.stderr == f"call-analytics: {line}\n"
     assert result.returncode == 1
 
 
 def test_what_the_operator_names_must_exist(tmp_path: Path) -> None:
-    run(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "db", "upgrade")
 
     for arguments, line in [
         (["keys", "revoke", "7"], "there is no key 7; see: call-analytics keys list"),
@@ -260,12 +263,12 @@ def test_what_the_operator_names_must_exist(tmp_path: Path) -> None:
             "nothing.csv cannot be read: No such file or directory",
         ),
     ]:
-        result = run(tmp_path, *arguments)
+        result = run_here(tmp_path, *arguments)
         assert (result.stderr, result.returncode) == (f"call-analytics: {line}\n", 1)
 
 
 def test_a_file_that_is_not_there_is_not_created_by_a_look(tmp_path: Path) -> None:
-    result = run(tmp_path, "db", "check")
+    result = run_here(tmp_path, "db", "check")
 
     assert result.returncode == 1
     assert result.stderr == (
@@ -277,7 +280,7 @@ def test_a_file_that_is_not_there_is_not_created_by_a_look(tmp_path: Path) -> No
 
 def test_check_tells_what_an_empty_database_needs(tmp_path: Path) -> None:
     (tmp_path / "call-analytics.db").touch()
-    result = run(tmp_path, "db", "check")
+    result = run_here(tmp_path, "db", "check")
 
     assert result.returncode == 1
     assert result.stdout == (
@@ -285,8 +288,8 @@ def test_check_tells_what_an_empty_database_needs(tmp_path: Path) -> None:
         "  call-analytics db upgrade\n"
     )
 
-    run(tmp_path, "db", "upgrade")
-    result = run(tmp_path, "db", "check")
+    run_here(tmp_path, "db", "upgrade")
+    result = run_here(tmp_path, "db", "check")
     assert result.stdout == "The database is managed.\nNothing is missing.\n"
     assert result.returncode == 0
 
@@ -298,26 +301,26 @@ def test_names_reach_the_terminal_without_codes_that_it_obeys(
     shown = r"a\x1b[2J\x1b]0;title\x07b\nc\r\t\x9b\u202ed\u2066\u200b\u2028e"
     path = tmp_path / "calls\x1b.csv"
     path.write_text(CSV.replace("never", "\x1b[2J"))
-    run(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "db", "upgrade")
 
-    refused = run(tmp_path, "import", path.name, "--create", "--organization", evil)
+    refused = run_here(tmp_path, "import", path.name, "--create", "--organization", evil)
     assert refused.stderr == (
         f"call-analytics: the organization's name has a line break or a control character: "
         f"'{shown}'\n"
     )
-    imported = run(tmp_path, "import", path.name, "--create", "--organization", "acme")
+    imported = run_here(tmp_path, "import", path.name, "--create", "--organization", "acme")
     assert imported.stderr == (
         r"line 3: Duration (seconds) must be a whole number of seconds, not '\x1b[2J'" + "\n"
     )
-    key = run(tmp_path, "keys", "create", "--name", f"{evil} ключ").stdout[:12]
+    key = run_here(tmp_path, "keys", "create", "--name", f"{evil} ключ").stdout[:12]
     made = f"made {datetime.now(UTC):%Y-%m-%d}"
     row = f"     1  {key}...   active   {made:<15}  {'':<15}  {'acme':<24}  {shown} "
-    assert run(tmp_path, "keys", "list").stdout == f"{row}ключ\n"
-    revoked = run(tmp_path, "keys", "revoke", "1")
+    assert run_here(tmp_path, "keys", "list").stdout == f"{row}ключ\n"
+    revoked = run_here(tmp_path, "keys", "revoke", "1")
     assert revoked.stdout == f"Revoked {key}... of acme.\n"
-    refused = run(tmp_path, "keys", "create", "--organization", "x")
+    refused = run_here(tmp_path, "keys", "create", "--organization", "x")
     assert refused.stderr == ("call-analytics: there is no organization 'x' (there are: acme)\n")
-    refused = run(tmp_path, "import", "\x1b.csv")
+    refused = run_here(tmp_path, "import", "\x1b.csv")
     assert refused.stderr == (
         "call-analytics: \\x1b.csv cannot be read: No such file or directory\n"
     )
@@ -331,16 +334,16 @@ def test_names_reach_the_terminal_without_codes_that_it_obeys(
 def test_what_cannot_be_imported_is_told_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     path.write_text(CSV.replace("never", "9" * 5_000))
-    run(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "db", "upgrade")
 
-    result = run(tmp_path, "import", "calls", "--create", "--organization", "acme")
+    result = run_here(tmp_path, "import", "calls", "--create", "--organization", "acme")
     assert result.stdout.splitlines()[-1] == "1 added, 0 updated, 1 rejected."
     assert result.stderr == (
         f"line 3: Duration (seconds) must be a whole number of seconds, not '{'9' * 39}\n"
     )
 
     path.write_text("x" * 131_073)
-    result = run(tmp_path, "import", "calls")
+    result = run_here(tmp_path, "import", "calls")
     assert result.returncode == 1
     assert result.stderr == (
         "call-analytics: the file's first line cannot be read: "
@@ -350,21 +353,21 @@ def test_what_cannot_be_imported_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(CSV)
-    run(tmp_path, "db", "upgrade")
-    run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
+    run_here(tmp_path, "db", "upgrade")
+    run_here(tmp_path, "import", "calls.csv", "--create", "--organization", "acme")
 
-    assert run(tmp_path, "rollups", "status").stdout == (
+    assert run_here(tmp_path, "rollups", "status").stdout == (
         "Rollups are on; sums: 8, changes to be folded: 0.\n"
     )
-    assert run(tmp_path, "rollups", "disable").stdout == "Rollups are off.\n"
-    assert run(tmp_path, "rollups", "verify").stderr == (
+    assert run_here(tmp_path, "rollups", "disable").stdout == "Rollups are off.\n"
+    assert run_here(tmp_path, "rollups", "verify").stderr == (
         "call-analytics: rollups are off; turn them on: call-analytics rollups enable\n"
     )
-    assert run(tmp_path, "rollups", "enable").stdout == "Rollups are on.\n"
+    assert run_here(tmp_path, "rollups", "enable").stdout == "Rollups are on.\n"
     with closing(sqlite3.connect(tmp_path / "call-analytics.db")) as connection, connection:
         connection.execute("UPDATE call_rollups_assistants SET calls = 3 WHERE grain = 2")
 
-    found = run(tmp_path, "rollups", "verify")
+    found = run_here(tmp_path, "rollups", "verify")
     hour = "hour of 2026-03-03 12:00:00"
     assert found.stdout == (
         f"organization 1 assistant 1, {hour}: calls -2\norganization 1, {hour}: calls +2\n"
@@ -374,10 +377,10 @@ def test_rollups_are_turned_off_and_on_and_mended(tmp_path: Path) -> None:
         "mend them: call-analytics rollups verify --repair\n"
     )
     assert found.returncode == 1
-    mended = run(tmp_path, "rollups", "verify", "--repair")
+    mended = run_here(tmp_path, "rollups", "verify", "--repair")
     assert mended.stdout.splitlines()[-1] == "1 sums repaired."
-    assert run(tmp_path, "rollups", "verify").stdout == ("Every sum is that of its calls.\n")
-    assert run(tmp_path, "rollups", "compact").stdout == "0 changes folded.\n"
+    assert run_here(tmp_path, "rollups", "verify").stdout == ("Every sum is that of its calls.\n")
+    assert run_here(tmp_path, "rollups", "compact").stdout == "0 changes folded.\n"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -413,6 +416,12 @@ def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
         "call-analytics: port 8000 of 192.0.2.1 cannot be had (Cannot assign requested address); "
         "choose another: --port or CALL_ANALYTICS_PORT\n"
     )
+
+
+def _run(directory: Path, *arguments: str, **settings: object) -> CompletedProcess[str]:
+    """In the tests' own process, except a server, which takes over the logging of its process."""
+    start = run if arguments[0] == "serve" else run_here
+    return start(directory, *arguments, **settings)
 
 
 def _get(url: str, key: str = "") -> tuple[int, Any]:

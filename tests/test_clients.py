@@ -24,6 +24,7 @@ pytestmark = pytest.mark.starts_server
 
 CLIENTS = Path(__file__).with_name("clients")
 PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
+SDL = Path(__file__).parents[1] / "schema" / "schema.graphql"
 AUDITS = 61
 TYPED = """query Typed($period: Period!) {
   callAnalytics(period: $period) { id period totalCalls dailyStats { date total } }
@@ -102,7 +103,7 @@ def test_every_audit_is_ok(base: str, tenant: Tenant, with_key: bool) -> None:
 
 
 CODEGEN = "node_modules/@graphql-codegen/cli/esm/bin.js"
-SCALARS = "    config:\n      scalars: { Date: string, DateTime: string }\n"
+SCALARS = "    config:\n      scalars: { Date: string, DateTime: string, TimeZone: string }\n"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,62 @@ def test_the_code_generator_reads_the_schema_and_the_documented_configuration(
     types = (tmp_path / "analytics.ts").read_text()
     assert written in types
     assert "'LAST_7_DAYS'" in types
+
+
+EVERYTHING = """
+fragment Figures on CallFigures {
+  totalCalls completedCalls failedCalls ongoingCalls otherCalls
+  totalDuration avgDuration successRate failureRate durationOfAllStatuses
+}
+query Everything($zone: TimeZone!, $dates: DateRange, $instants: InstantRange, $ids: [Int!]) {
+  callAnalytics(
+    timeZone: $zone, dates: $dates, instants: $instants, assistantIds: $ids, weekStartsOn: SUNDAY
+  ) {
+    id period timeZone windowStart windowEnd asOf
+    ...Figures
+    dailyStats { date total }
+    series(grain: HOUR) { start end isPartial ...Figures }
+    topAssistants(orderBy: { field: SUCCESS_RATE, direction: ASC }) { assistantName ...Figures }
+    hoursOfWeek { weekday hour ...Figures }
+    statuses { status calls duration }
+    durations { min max percentile(percent: 95) histogram(edges: [30]) { from to calls } }
+    previous { ...Figures }
+  }
+  organization { id name assistants { id name isActive } }
+  limits { maxSeriesPoints requestsPerMinute }
+}
+"""
+USE = """
+import type { EverythingQuery, EverythingQueryVariables } from './everything';
+export const variables: EverythingQueryVariables = {
+  zone: 'Europe/Berlin', dates: { first: '2026-03-01', last: '2026-03-09' },
+};
+export function chart(answer: EverythingQuery): [string, number][] {
+  const before: number = answer.callAnalytics.previous.successRate;
+  const longest: number | null = answer.callAnalytics.durations.max;
+  const to: number | null = answer.callAnalytics.durations.histogram[0]!.to;
+  const weekday: string = answer.callAnalytics.hoursOfWeek[0]!.weekday;
+  console.log(before, longest, to, weekday);
+  return answer.callAnalytics.series.map((point) => [point.start, point.totalCalls]);
+}
+"""
+
+
+def test_generated_types_compile_strictly(tmp_path: Path) -> None:
+    (tmp_path / "everything.graphql").write_text(EVERYTHING)
+    (tmp_path / "use.ts").write_text(USE)
+    (tmp_path / "codegen.yml").write_text(
+        _block("yaml")
+        .replace("http://127.0.0.1:8000/graphql", str(SDL))
+        .replace("src/**/*.graphql", str(tmp_path / "*.graphql"))
+        .replace("src/analytics.ts", str(tmp_path / "everything.ts"))
+    )
+
+    _run_node(CODEGEN, "--config", str(tmp_path / "codegen.yml"))
+
+    compiler = "node_modules/typescript/bin/tsc"
+    options = ["--strict", "--noEmit", "--noUncheckedIndexedAccess", "--lib", "es2022,dom"]
+    _run_node(compiler, *options, str(tmp_path / "use.ts"))
 
 
 # What version 3.11 of the Grafana plugin sends, in pkg/infinity/headers.go and client.go.
@@ -234,7 +291,7 @@ def _run_node(script: str, *arguments: str) -> str:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 

@@ -11,20 +11,25 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.command import WAIT_SECONDS, run, started, wait_until
+from tests.command import WAIT_SECONDS, run_here, started, wait_until
 from tests.terminal import ROWS, on_terminal
-
-pytestmark = pytest.mark.slow  # each of them starts the command
 
 KEY = re.compile(r"burki_[a-z0-9]{32}")
 LINK = re.compile(rf"(http://127\.0\.0\.1:\d+)/graphql#key=({KEY.pattern})")
 
 
 @pytest.mark.starts_server
-def test_the_demo_serves_and_keeps_its_link_and_key(tmp_path: Path) -> None:
+def test_the_demo_serves_and_keeps_its_link_and_key_and_leaves_one_s_own_calls_alone(
+    tmp_path: Path,
+) -> None:
+    run_here(tmp_path, "db", "upgrade")
+    own = (tmp_path / "call-analytics.db").read_bytes()
     keys = set()
     for _ in range(2):
-        with started(tmp_path, "demo") as (base, _process):
+        with started(tmp_path, "demo", DATABASE_URL="sqlite:///call-analytics.db") as (
+            base,
+            _process,
+        ):
             log = (tmp_path / "log.txt").read_text()
             lines = [line for line in log.splitlines() if not line.startswith("{")]
             link = LINK.fullmatch(lines[-2].removeprefix("Open  "))
@@ -40,24 +45,17 @@ def test_the_demo_serves_and_keeps_its_link_and_key(tmp_path: Path) -> None:
                 assert link[2] in command
             keys.add(link[2])
     assert len(keys) == 1
-
-
-def test_the_demo_and_one_s_own_calls_never_meet(tmp_path: Path) -> None:
-    run(tmp_path, "db", "upgrade")
-    own = (tmp_path / "call-analytics.db").read_bytes()
-
-    with started(tmp_path, "demo", DATABASE_URL="sqlite:///call-analytics.db"):
-        assert (tmp_path / "demo.db").exists()
+    assert (tmp_path / "demo.db").exists()
     assert (tmp_path / "call-analytics.db").read_bytes() == own
 
 
 def test_a_file_of_that_name_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text("Call SID,Assistant Name,Status,Started At\n")
     own = {"DATABASE_URL": "sqlite:///demo.db"}
-    run(tmp_path, "db", "upgrade", **own)
-    run(tmp_path, "import", "calls.csv", "--create", "--organization", "acme", **own)
+    run_here(tmp_path, "db", "upgrade", **own)
+    run_here(tmp_path, "import", "calls.csv", "--create", "--organization", "acme", **own)
 
-    result = run(tmp_path, "demo", PORT=0)
+    result = run_here(tmp_path, "demo", PORT=0)
 
     assert result.returncode == 1
     assert result.stderr == (
@@ -71,9 +69,9 @@ def test_a_port_in_use_is_named_before_anything_is_touched(tmp_path: Path, given
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         if given == "option":
-            result = run(tmp_path, "demo", "--port", str(port))
+            result = run_here(tmp_path, "demo", "--port", str(port))
         else:
-            result = run(tmp_path, "demo", PORT=port)
+            result = run_here(tmp_path, "demo", PORT=port)
 
     assert result.returncode == 1
     assert result.stdout == ""

@@ -19,14 +19,21 @@ from call_analytics.access.errors import Unauthenticated
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import ExpectedError, Overloaded, Unavailable
+from call_analytics.resolvers.limits import (
+    MAX_ASSISTANT_IDS,
+    MAX_ASSISTANTS,
+    MAX_HISTOGRAM_EDGES,
+    MAX_LISTS,
+)
+from call_analytics.resolvers.series_points import MAX_SERIES_POINTS
+from call_analytics.resolvers.window import MAX_WINDOW_DAYS
 from call_analytics.schema.context import Context
 from call_analytics.schema.documents import Document, InvalidDocument
 from call_analytics.schema.limits import DocumentLimits
+from call_analytics.schema.limits_type import Limits
 from call_analytics.schema.operations import Answer, Operations, Outcome
 from call_analytics.schema.persisted import TrustedDocuments, UnknownDocument
-from call_analytics.schema.selection import LARGEST_LIMIT
 from call_analytics.schema.tracing import traced_operation
-from call_analytics.schema.types import Limits
 from call_analytics.web.admission import Admission
 from call_analytics.web.explorer import explorer_page
 from call_analytics.web.graphql_request import (
@@ -185,7 +192,12 @@ class GraphQLEndpoint:
         return Limits(
             **asdict(self._request_limits),
             **asdict(self._document_limits),
-            max_assistants=LARGEST_LIMIT,
+            max_lists=MAX_LISTS,
+            max_assistants=MAX_ASSISTANTS,
+            max_assistant_ids=MAX_ASSISTANT_IDS,
+            max_window_days=MAX_WINDOW_DAYS,
+            max_series_points=MAX_SERIES_POINTS,
+            max_histogram_edges=MAX_HISTOGRAM_EDGES,
             requests_per_minute=rate_limits.per_minute,
             requests_per_hour=rate_limits.per_hour,
             requests_per_day=rate_limits.per_day,

@@ -15,9 +15,9 @@ from starlette.responses import RedirectResponse, Response
 from call_analytics.access.authenticate import Principal
 from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import BadInput, ExpectedError
-from call_analytics.resolvers.question import everything
+from call_analytics.resolvers.question import documented_figures
 from call_analytics.resolvers.report import Report
-from call_analytics.resolvers.window import Period
+from call_analytics.resolvers.window import ROLLING, Period
 from call_analytics.web.admission import Admission
 from call_analytics.web.query_string import query_parameters
 from call_analytics.web.responses import json_response
@@ -31,7 +31,7 @@ PERIOD_PATTERN = "^(1d|7d|30d|90d)$"
 QUERY_CHARACTERS = "%/?:@!$&'()*+,;=[]"
 """The characters of a query that need no escape, besides letters and digits."""
 
-PERIODS = {period.value: period for period in Period}
+PERIODS = {period.value: period for period in ROLLING}
 
 
 class RestAnswer(NamedTuple):
@@ -82,7 +82,9 @@ class RestEndpoint:
         analytics = request.state["analytics"]
 
         async def read() -> RestAnswer:
-            report = await analytics.report(principal.organization_id, everything(period), now=now)
+            report = await analytics.report(
+                principal.organization_id, documented_figures(period), now=now
+            )
             return RestAnswer(orjson.dumps(_body(report)), report.sources)
 
         answer = await self._shared.read((principal, period, now), read)
@@ -132,7 +134,16 @@ def _body(report: Report) -> dict[str, Any]:
             }
             for day in report.daily_stats
         },
-        "top_assistants": [assistant._asdict() for assistant in report.top_assistants],
+        "top_assistants": [
+            {
+                "assistant_id": assistant.assistant_id,
+                "assistant_name": assistant.assistant_name,
+                "calls": assistant.calls,
+                "duration": assistant.duration,
+            }
+            for assistants in report.assistants.values()
+            for assistant in assistants
+        ],
     }
 
 

@@ -62,6 +62,8 @@ class DemoAssistant:
     hours: tuple[int, ...]
     """The weight of each UTC hour."""
     is_active: bool = True
+    failed: float = 0.45
+    """The share of the others that failed; nobody took those that are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ DEMO_ORGANIZATIONS = (
             DemoAssistant("Night Nurse", 48, 260, 0.84, ALL_HOURS),
             DemoAssistant("Reminder Calls", 92, 45, 0.71, EVENINGS),
             DemoAssistant("Billing Questions", 41, 210, 0.86, OFFICE_HOURS),
+            DemoAssistant("Insurance Checks", 37, 120, 0.54, OFFICE_HOURS, failed=0.8),
             DemoAssistant("Winter Campaign", 6, 80, 0.62, EVENINGS, is_active=False),
         ),
     ),
@@ -205,8 +208,15 @@ def _day(assistant: DemoAssistant, assistant_id: int, day: date, seed: int) -> I
     count = max(0, round(random.gauss(expected, expected**0.5)))
     number = f"+1555{int(hashlib.sha256(assistant.name.encode()).hexdigest(), 16) % 10**7:07}"
     failures = 1 - assistant.success
-    statuses = ("completed", "failed", "no-answer", "busy")
-    weights = (assistant.success, failures * 0.45, failures * 0.35, failures * 0.2)
+    missed = failures * (1 - assistant.failed)
+    statuses = ("completed", "failed", "no-answer", "busy", "canceled")
+    weights = (
+        assistant.success,
+        failures * assistant.failed,
+        missed * 0.6,
+        missed * 0.3,
+        missed * 0.1,
+    )
     for index in range(count):
         hour = random.choices(range(24), assistant.hours)[0]
         started_at = datetime.combine(day, time(hour)) + timedelta(seconds=random.random() * 3600)

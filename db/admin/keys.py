@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.organizations import find_organization, service_user_id
 from call_analytics.db.catalogs import catalog_of
-from call_analytics.db.engine import Database, connect
+from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Organization, User, UserApiKey
 
@@ -72,8 +72,7 @@ async def find_key_owner(key_hash: str, *, database: Database) -> KeyOwner | Non
     Raises:
         DatabaseUnavailable: where the database cannot answer.
     """
-    async with connect(database) as connection:
-        return await key_owner(connection, key_hash)
+    return await read(database, lambda connection: key_owner(connection, key_hash))
 
 
 async def key_owner(connection: AsyncConnection, key_hash: str) -> KeyOwner | None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import inspect
 
-from call_analytics.db.engine import Database, connect
+from call_analytics.db.engine import Database, read
 
 VERSION_TABLE = "call_analytics_version"
 """The table that only this service's migrations create."""
@@ -14,5 +14,7 @@ async def is_managed(database: Database) -> bool:
     Raises:
         DatabaseUnavailable: where the database cannot answer.
     """
-    async with connect(database) as connection:
-        return await connection.run_sync(lambda sync: inspect(sync).has_table(VERSION_TABLE))
+    return await read(
+        database,
+        lambda connection: connection.run_sync(lambda sync: inspect(sync).has_table(VERSION_TABLE)),
+    )

@@ -5,11 +5,25 @@ from operator import attrgetter
 from time import monotonic
 from typing import Any
 
-from call_analytics.db.engine import Database, connect
+from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import DatabaseChanged
-from call_analytics.db.figures.measures import MEASURES
-from call_analytics.db.figures.query import FigureQuery, Figures
-from call_analytics.db.figures.statement import MOVING, READINESS, READY, figures_statement, plan
+from call_analytics.db.figures.plan import Plan, plan
+from call_analytics.db.figures.query import (
+    CallsBelow,
+    FigureQuery,
+    Figures,
+    Group,
+    NearestRanks,
+    Ranking,
+)
+from call_analytics.db.figures.sources import ASSISTANT_IDS
+from call_analytics.db.figures.statement import (
+    MOVING,
+    READINESS,
+    READY,
+    figures_statement,
+    prepared_statement,
+)
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
 from call_analytics.db.rollups.grains import GRAINS
@@ -31,13 +45,12 @@ async def read_figures(
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
-    dialect = database.dialect.name
-    statement, parameters = statement_for(query, dialect, tenancy, use_rollups=use_rollups)
-    async with connect(database) as connection:
-        result = await connection.execute(statement, parameters)
-        rows = result.all()
+    planned, parameters = _planned(query, database.dialect.name, tenancy, use_rollups=use_rollups)
+    prepared = prepared_statement(planned, database.dialect)
+    rows = await read(database, lambda connection: prepared.rows(connection, parameters))
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
-    if use_rollups:
+    from_rollups = READINESS in numbered
+    if from_rollups:
         readiness = numbered[READINESS][0].calls
         if readiness == MOVING:
             return await read_figures(query, database=database, tenancy=tenancy, use_rollups=False)
@@ -45,7 +58,7 @@ async def read_figures(
             raise DatabaseChanged("rollups are not ready")
     return Figures(
         tuple(numbered.get(number, []) for number in range(len(query.groups))),
-        from_rollups=use_rollups,
+        from_rollups=from_rollups,
     )
 
 
@@ -53,28 +66,41 @@ def statement_for(
     query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
 ) -> tuple[Any, dict[str, Any]]:
     """The statement that answers a query, and its parameters."""
-    planned, steps = plan(query.groups, tenancy, use_rollups=use_rollups)
+    planned, parameters = _planned(query, dialect, tenancy, use_rollups=use_rollups)
+    return figures_statement(planned), parameters
+
+
+def _planned(
+    query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
+) -> tuple[Plan, dict[str, Any]]:
+    """The plan of the statement that answers a query, and the statement's parameters.
+
+    What rollups do not keep is read from the calls all the same.
+    """
+    is_narrowed = query.assistant_ids is not None
+    planned, needs = plan(
+        query.groups, dialect, tenancy, use_rollups=use_rollups, is_narrowed=is_narrowed
+    )
     tables = TILE_TABLES[dialect]
-    grains = GRAINS if use_rollups else ()
     parameters: dict[str, Any] = {"organization_id": query.organization_id}
-    for source, its_steps in zip(planned.sources, steps, strict=True):
-        found = tiles(query.window, its_steps, grains)
+    if query.assistant_ids is not None:
+        parameters[ASSISTANT_IDS] = tables.values_parameter(query.assistant_ids)
+    for source, need in zip(planned.sources, needs, strict=True):
+        grains = GRAINS if source.use_rollups else ()
+        found = tiles(query.windows[need.window], need.steps, grains)
         parameters |= tables.parameters(source.tiles_of_calls, found.of_calls)
-        if use_rollups:
+        if source.use_rollups:
             parameters |= tables.parameters(source.tiles_of_rollups, found.of_rollups)
     for number, group in enumerate(query.groups):
-        if group.largest is not None:
-            parameters[f"largest_{number}"] = group.largest
-    return figures_statement(planned, dialect), parameters
-
-
-def rollups_answer(query: FigureQuery) -> bool:
-    """Whether rollups keep all that a query asks for."""
-    return all(
-        group.measures.issubset(MEASURES)
-        and all(dimension.is_stored for dimension in group.dimensions)
-        for group in query.groups
-    )
+        match group:
+            case NearestRanks():
+                parameters[f"shares_{number}"] = tables.values_parameter(group.shares)
+            case CallsBelow():
+                parameters[f"limits_{number}"] = tables.values_parameter(group.limits)
+            case Group(ranking=Ranking() as ranking):
+                parameters[f"largest_{number}"] = ranking.largest
+                parameters[f"min_calls_{number}"] = ranking.min_calls
+    return planned, parameters
 
 
 class FigureReader:
@@ -114,7 +140,7 @@ class FigureReader:
 
     async def _read(self, query: FigureQuery) -> Figures:
         await self._look()
-        return await self._read_from(query, use_rollups=self._use_rollups and rollups_answer(query))
+        return await self._read_from(query, use_rollups=self._use_rollups)
 
     async def _read_from(self, query: FigureQuery, *, use_rollups: bool) -> Figures:
         return await read_figures(
@@ -135,5 +161,4 @@ class FigureReader:
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS
 
     async def _look_at_tenancy(self) -> Tenancy:
-        async with connect(self._database) as connection:
-            return await connection.run_sync(tenancy_of)
+        return await read(self._database, lambda connection: connection.run_sync(tenancy_of))

@@ -5,9 +5,11 @@ steps, and its dimensions. It adds up rollups and calls, each read by its tiles.
 """
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     DateTime,
     FromClause,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.sql.elements import Label
@@ -25,20 +28,41 @@ from sqlalchemy.sql.selectable import CTE
 from call_analytics.db.figures.measures import Measure, sums_of_calls, total_of
 from call_analytics.db.figures.query import Dimension
 from call_analytics.db.figures.tile_tables import TILE_TABLES, Columns, TileTables
-from call_analytics.db.functions import is_instant
+from call_analytics.db.functions import among, hour_of_week, is_instant
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
 from call_analytics.db.tenant import ORGANIZATION, Tenancy, in_scope
+
+ASSISTANT_IDS = "assistant_ids"
+"""The name of the parameter that holds the assistants whose calls count."""
+
+
+class Buckets(Enum):
+    """How a source divides time."""
+
+    NONE = auto()
+    OF_TIME = auto()
+    OF_WEEK = auto()
+    """The hours of the week."""
 
 
 class Source(NamedTuple):
     """What the statement depends on; the tiles are parameters."""
 
     number: int
-    has_steps: bool
+    buckets: Buckets
     dimensions: tuple[Dimension, ...]
     measures: tuple[Measure, ...]
+    tenancy: Tenancy
+    use_rollups: bool
+    is_narrowed: bool
+    """Whether only the calls of some assistants count."""
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether its rows have buckets."""
+        return self.buckets is not Buckets.NONE
 
     @property
     def tiles_of_calls(self) -> str:
@@ -51,18 +75,24 @@ class Source(NamedTuple):
         return f"rollup_tiles_{self.number}"
 
 
-def summed(source: Source, dialect: str, tenancy: Tenancy, *, use_rollups: bool) -> CTE:
+def summed(source: Source, dialect: str) -> CTE:
     """The source as a common table expression."""
     tables = TILE_TABLES[dialect]
     name = f"source_{source.number}"
-    calls = _calls(source, tables, tenancy)
-    if not use_rollups:
-        return calls.cte(name)
+    calls = _calls(source, tables)
+    if not source.use_rollups:
+        return _once(calls, name)
     tiles = tables.table(source.tiles_of_rollups)
-    all_parts = union_all(calls, _sums(source, tables, tiles), _log(source, tiles)).subquery()
+    stored = _sums(source, tables, tiles), _log(source, tables, tiles)
+    all_parts = union_all(calls, *stored).subquery()
     keys = [all_parts.c[key] for key in _names_of_keys(source)]
     sums = [total_of(all_parts.c[measure.name]).label(measure.name) for measure in source.measures]
-    return select(*keys, *sums).group_by(*keys).cte(name)
+    return _once(select(*keys, *sums).group_by(*keys), name)
+
+
+def _once(rows: Select[Any], name: str) -> CTE:
+    """A common table expression that is read once, also where a subquery asks it for each row."""
+    return rows.cte(name).prefix_with("MATERIALIZED")
 
 
 def _names_of_keys(source: Source) -> list[str]:
@@ -70,19 +100,26 @@ def _names_of_keys(source: Source) -> list[str]:
     return ["bucket", *names] if source.has_steps else names
 
 
-def _calls(source: Source, tables: TileTables, tenancy: Tenancy) -> Select[Any]:
+def _asked_ids(source: Source, tables: TileTables) -> Select[tuple[int]] | None:
+    """The assistants whose calls count; None where that is all of the organization."""
+    if not source.is_narrowed:
+        return None
+    return select(tables.values(ASSISTANT_IDS, BigInteger()).c.value)
+
+
+def _calls(source: Source, tables: TileTables) -> Select[Any]:
     """The calls in the tiles, summed up."""
     tiles = tables.table(source.tiles_of_calls)
     calls = Call.__table__
     started_at = calls.c.started_at
     condition = and_(
-        in_scope(calls.c, tenancy),
+        in_scope(calls.c, source.tenancy, among_ids=_asked_ids(source, tables)),
         started_at >= tiles.c.start,
         started_at < tiles.c.end,
         is_instant(started_at),
     )
     rows, columns = tables.join(tiles, calls, condition)
-    keys = [_bucket(tiles, columns.started_at)] if source.has_steps else []
+    keys = _buckets(source, tiles, columns.started_at)
     keys += [dimension.of_call(columns).label(dimension.name) for dimension in source.dimensions]
     sums = sums_of_calls(source.measures, columns.status, columns.duration)
     return select(*keys, *sums).select_from(rows).group_by(*keys)
@@ -90,27 +127,33 @@ def _calls(source: Source, tables: TileTables, tenancy: Tenancy) -> Select[Any]:
 
 def _sums(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
     """The sums in the tiles: those of the organization, or of its assistants."""
-    table = assistant_sums if source.dimensions else organization_sums
+    asked = _asked_ids(source, tables)
+    by_assistant = source.dimensions or asked is not None
+    table = assistant_sums if by_assistant else organization_sums
     condition = and_(
         table.c.organization_id == ORGANIZATION,
         table.c.grain == tiles.c.grain,
         table.c.bucket >= tiles.c.start,
         table.c.bucket < tiles.c.end,
     )
+    if asked is not None:
+        condition &= among(table.c.assistant_id, asked.scalar_subquery())
     rows, columns = tables.join(tiles, table, condition)
-    bucket = func.coalesce(tiles.c.bucket, columns.bucket, type_=DateTime()).label("bucket")
-    return _stored(source, [bucket] if source.has_steps else [], rows, columns)
+    # Where rows are their own buckets, they are rows of the grain that their buckets have.
+    keys = _buckets(source, tiles, columns.bucket, itself=columns.bucket)
+    return _stored(source, keys, rows, columns)
 
 
-def _log(source: Source, tiles: FromClause) -> Select[Any]:
+def _log(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
     """What is not folded yet, in the same tiles."""
     table = rollup_log
     condition = and_(
-        in_scope(table.c, Tenancy.BY_ASSISTANT),  # of whom it knows nothing else
+        # It knows of no organization.
+        in_scope(table.c, Tenancy.BY_ASSISTANT, among_ids=_asked_ids(source, tables)),
         table.c.bucket >= tiles.c.start,
         table.c.bucket < tiles.c.end,
     )
-    keys = [_bucket(tiles, table.c.bucket)] if source.has_steps else []
+    keys = _buckets(source, tiles, table.c.bucket)
     return _stored(source, keys, tiles.join(table, condition), table.c)
 
 
@@ -122,10 +165,22 @@ def _stored(
     return select(*keys, *dimensions, *sums).select_from(rows)
 
 
-def _bucket(tiles: FromClause, moment: Any) -> Label[Any]:  # noqa: ANN401 - of two tables
-    """The bucket of a timestamp that is in a tile."""
-    grains: dict[Any, Any] = {
-        literal_column(str(grain.number)): grain.bucket_of(moment) for grain in GRAINS
-    }
-    by_grain = case(grains, value=tiles.c.grain, else_=moment)
-    return func.coalesce(tiles.c.bucket, by_grain, type_=DateTime()).label("bucket")
+def _buckets(
+    source: Source, tiles: FromClause, moment: Columns, itself: Columns | None = None
+) -> list[Label[Any]]:
+    """The bucket of a timestamp that is in a tile, where the source has buckets.
+
+    ``itself`` is the bucket where the timestamp, and not the tile, makes it.
+    """
+    if not source.has_steps:
+        return []
+    if itself is None:
+        grains: dict[Any, Any] = {
+            literal_column(str(grain.number)): grain.bucket_of(moment) for grain in GRAINS
+        }
+        itself = case(grains, value=tiles.c.grain, else_=moment)
+    if source.buckets is Buckets.OF_TIME:
+        return [func.coalesce(tiles.c.bucket, itself, type_=DateTime()).label("bucket")]
+    by_week = hour_of_week(moment, tiles.c.bucket)
+    bucket = case((tiles.c.bucket.is_(None), itself), else_=by_week)
+    return [type_coerce(bucket, DateTime()).label("bucket")]

@@ -6,17 +6,22 @@ share it, so that nothing is read twice.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    Dialect,
+    Double,
+    FromClause,
     Integer,
+    Numeric,
     Select,
     String,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal_column,
@@ -27,13 +32,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import CTE, CompoundSelect
 
-from call_analytics.db.figures.measures import CALLS, MEASURES, Measure, total_of
-from call_analytics.db.figures.query import ASSISTANT, Dimension, Group, Steps
-from call_analytics.db.figures.sources import Source, summed
+from call_analytics.db.figures.measures import CALLS, MEASURES, total_of
+from call_analytics.db.figures.plan import (
+    Plan,
+    PlannedCallsBelow,
+    PlannedGroup,
+    PlannedRanks,
+)
+from call_analytics.db.figures.prepared import PreparedSelect
+from call_analytics.db.figures.query import ASSISTANT, AVERAGED_DURATION, Dimension, Ratio
+from call_analytics.db.figures.sources import summed
+from call_analytics.db.figures.tile_tables import TILE_TABLES, TileTables
+from call_analytics.db.functions import by_character, nearest_rank
 from call_analytics.db.models import Assistant
 from call_analytics.db.rollups.layout import assistant_moves
 from call_analytics.db.rollups.triggers import are_rolled_up
-from call_analytics.db.tenant import ORGANIZATION, Tenancy
+from call_analytics.db.tenant import ORGANIZATION
 
 ASSISTANT_NAME = "assistant_name"
 READINESS = -1
@@ -45,119 +59,52 @@ MOVING = 2
 until they are."""
 
 
-class PlannedGroup(NamedTuple):
-    """What a group's part of the statement depends on."""
-
-    source: int
-    measures: frozenset[Measure]
-    dimensions: tuple[Dimension, ...]
-    has_steps: bool
-    is_limited: bool
-
-
-class Plan(NamedTuple):
-    """What a statement depends on. All else of a query is its parameters."""
-
-    sources: tuple[Source, ...]
-    groups: tuple[PlannedGroup, ...]
-    tenancy: Tenancy
-    use_rollups: bool
-
-
-class _Need(NamedTuple):
-    """What a source is needed for: its steps, and by which dimensions they are divided."""
-
-    steps: Steps | None
-    dimensions: tuple[Dimension, ...]
-
-
 @lru_cache(maxsize=512)
-def plan(
-    groups: tuple[Group, ...], tenancy: Tenancy, *, use_rollups: bool
-) -> tuple[Plan, tuple[Steps | None, ...]]:
-    """The plan for groups, and the steps of each of its sources."""
-    needs = _needs(groups, use_rollups=use_rollups)
-    distinct = list(dict.fromkeys(needs))
-    sources = []
-    for number, need in enumerate(distinct):
-        served = [group for group, its in zip(groups, needs, strict=True) if its == need]
-        measures = {CALLS}.union(*(group.measures for group in served))
-        sources.append(
-            Source(
-                number,
-                has_steps=need.steps is not None,
-                dimensions=need.dimensions,
-                measures=tuple(sorted(measures, key=lambda measure: measure.name)),
-            )
-        )
-    planned = tuple(
-        PlannedGroup(
-            source=distinct.index(need),
-            measures=group.measures,
-            dimensions=group.dimensions,
-            has_steps=group.steps is not None,
-            is_limited=group.largest is not None,
-        )
-        for group, need in zip(groups, needs, strict=True)
-    )
-    return Plan(tuple(sources), planned, tenancy, use_rollups), tuple(
-        need.steps for need in distinct
-    )
-
-
-def _needs(groups: Sequence[Group], *, use_rollups: bool) -> list[_Need]:
-    """The source of each group.
-
-    Rollups are read as coarsely as each group allows: rows of dimensions are many, those of time
-    alone are few. Calls are read once, finely enough for all groups that can share them.
-    """
-    needs = []
-    for group in groups:
-        sharing = [
-            other.steps
-            for other in groups
-            if other.steps is not None and (other.dimensions == group.dimensions or not use_rollups)
-        ]
-        steps = sharing[0] if group.steps is None and sharing else group.steps
-        needs.append(_Need(steps, group.dimensions))
-    if use_rollups:
-        return needs
-    dimensions: dict[Steps | None, dict[Dimension, None]] = {}
-    for need in needs:
-        dimensions.setdefault(need.steps, {}).update(dict.fromkeys(need.dimensions))
-    return [_Need(need.steps, tuple(dimensions[need.steps])) for need in needs]
-
-
-@lru_cache(maxsize=512)
-def figures_statement(plan: Plan, dialect: str) -> Select[Any] | CompoundSelect[Any]:
+def figures_statement(plan: Plan) -> Select[Any] | CompoundSelect[Any]:
     """The statement of a plan, whose rows have the columns of every group.
 
-    Its parameters are ``organization_id``, the tiles of each source (see ``sources``) and
-    ``largest_<number>`` for each group that is limited.
+    Its parameters are ``organization_id``, ``assistant_ids`` where these are narrowed, the tiles
+    of each source (see ``sources``), and those of each group: ``largest_<number>`` and
+    ``min_calls_<number>`` of a ranking, ``shares_<number>`` and ``limits_<number>`` of a
+    distribution.
     """
-    sources = [
-        summed(source, dialect, plan.tenancy, use_rollups=plan.use_rollups)
-        for source in plan.sources
-    ]
+    sources = [summed(source, plan.dialect) for source in plan.sources]
     columns = _Columns(plan.groups)
-    selects = [
-        _rows_of(number, group, sources[group.source], columns)
-        for number, group in enumerate(plan.groups)
-    ]
+    tables = TILE_TABLES[plan.dialect]
+    selects = []
+    for number, group in enumerate(plan.groups):
+        source = sources[group.source]
+        match group:
+            case PlannedRanks():
+                selects.append(_nearest_ranks(number, source, columns, tables))
+            case PlannedCallsBelow():
+                selects.append(_calls_below(number, source, columns, tables))
+            case PlannedGroup():
+                selects.append(_rows_of(number, group, source, columns))
     if plan.use_rollups:  # seen in the same snapshot as the rollups themselves
         selects.append(columns.row(READINESS, {CALLS.name: _readiness()}))
     rows = selects[0] if len(selects) == 1 else union_all(*selects)
     return rows.order_by("number", *columns.keys)
 
 
+@lru_cache(maxsize=512)
+def prepared_statement(plan: Plan, dialect: Dialect) -> PreparedSelect:
+    """The same, ready to be sent over connections of this dialect."""
+    return PreparedSelect(figures_statement(plan), dialect)
+
+
 class _Columns:
     """The columns of the statement's rows, which are the same for every group."""
 
-    def __init__(self, groups: Sequence[PlannedGroup]) -> None:
+    def __init__(self, groups: Sequence[PlannedGroup | PlannedRanks | PlannedCallsBelow]) -> None:
         measures = dict.fromkeys(MEASURES)
+        dimensions: set[Dimension] = set()
         for group in groups:
-            measures |= dict.fromkeys(group.measures)
-        dimensions = {dimension for group in groups for dimension in group.dimensions}
+            if isinstance(group, PlannedGroup):
+                measures |= dict.fromkeys(group.measures)
+                dimensions.update(group.dimensions)
+            else:
+                dimensions.add(AVERAGED_DURATION)
         self._types: dict[str, Any] = {"position": Integer(), "bucket": DateTime()}
         for dimension in sorted(dimensions, key=lambda dimension: dimension.name):
             self._types[dimension.name] = dimension.type
@@ -196,28 +143,93 @@ def _readiness() -> ColumnElement[int]:
 def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:
     names = [dimension.name for dimension in group.dimensions]
     keys = {name: source.c[name] for name in (["bucket"] if group.has_steps else []) + names}
+    ranking = group.ranking
     measures = group.measures | ({CALLS} if keys else set())
+    if ranking is not None and ranking.by is not None:
+        measures |= ranking.by.measures
     sums = {measure.name: total_of(source.c[measure.name]) for measure in measures}
     if not keys:
         return columns.row(number, sums).select_from(source)
-    calls = sums[CALLS.name]
-    rows = (
+    # A bucket whose calls were all deleted may have rollup rows that add up to 0.
+    least: ColumnElement[int] = literal_column("1")
+    if ranking is not None:
+        least = bindparam(f"min_calls_{number}", type_=BigInteger)
+    found = (
         select(*keys.values(), *(column.label(name) for name, column in sums.items()))
         .group_by(*keys.values())
-        # A bucket whose calls were all deleted may have rollup rows that add up to 0.
-        .having(calls != literal_column("0"))
+        .having(sums[CALLS.name] >= least)
+        .subquery(f"group_{number}")
     )
-    if group.is_limited:
-        order = [calls.desc(), *(keys[name] for name in names)]
-        rows = (
-            rows.add_columns(func.row_number().over(order_by=order).label("position"))
-            .order_by(*order)
-            .limit(bindparam(f"largest_{number}", type_=Integer))
-        )
-    found = rows.subquery(f"group_{number}")
     values: dict[str, ColumnElement[Any]] = dict(found.c.items())
-    if ASSISTANT not in group.dimensions:
-        return columns.row(number, values).select_from(found)
-    values[ASSISTANT_NAME] = func.coalesce(Assistant.name, literal_column("''"))
-    its_assistant = Assistant.id == found.c[ASSISTANT.name]
-    return columns.row(number, values).select_from(found).join(Assistant, its_assistant)
+    rows: FromClause = found
+    if ASSISTANT in group.dimensions:
+        rows = found.join(Assistant, Assistant.id == found.c[ASSISTANT.name])
+        values[ASSISTANT_NAME] = func.coalesce(Assistant.name, literal_column("''"))
+    if ranking is not None:
+        by = (
+            by_character(values[ASSISTANT_NAME])
+            if ranking.by is None
+            else _value(ranking.by, found)
+        )
+        order = [
+            by.desc() if ranking.is_descending else by.asc(),
+            *(found.c[name] for name in names),
+        ]
+        values["position"] = func.row_number().over(order_by=order)
+        ranked = columns.row(number, values).select_from(rows).order_by(*order)
+        limited = ranked.limit(bindparam(f"largest_{number}", type_=Integer)).subquery()
+        return select(*limited.c)
+    return columns.row(number, values).select_from(rows)
+
+
+def _value(ratio: Ratio, sums: FromClause) -> ColumnElement[Any]:
+    """The value of a ratio, by which rows are ordered."""
+    total: ColumnElement[Any] = literal_column("0")
+    for factor, measure in ratio.terms:
+        total += literal_column(str(factor)) * sums.c[measure.name]
+    if ratio.divisor is None:
+        return total
+    divisor = sums.c[ratio.divisor.name]
+    quotient = cast(total, Double()) / cast(divisor, Double())
+    return case(
+        (divisor == literal_column("0"), cast(literal_column("0"), Double())), else_=quotient
+    )
+
+
+def _nearest_ranks(number: int, source: CTE, columns: _Columns, tables: TileTables) -> Select[Any]:
+    duration, calls = _distribution(source)
+    so_far = (
+        select(
+            duration,
+            func.sum(calls).over(order_by=duration).label("calls_so_far"),
+            func.sum(calls).over().label("all_calls"),
+        )
+        .where(duration.is_not(None))
+        .group_by(duration)
+        .cte(f"distribution_{number}")
+        .prefix_with("MATERIALIZED")
+    )
+    shares = tables.values(f"shares_{number}", Numeric())
+    rank = nearest_rank(shares.c.value, so_far.c.all_calls)
+    at_rank = (
+        select(func.min(so_far.c[AVERAGED_DURATION.name]))
+        .where(so_far.c.calls_so_far >= rank)
+        .scalar_subquery()
+    )
+    values = {"position": shares.c.position, AVERAGED_DURATION.name: at_rank}
+    return columns.row(number, values).select_from(shares)
+
+
+def _calls_below(number: int, source: CTE, columns: _Columns, tables: TileTables) -> Select[Any]:
+    duration, _ = _distribution(source)
+    limits = tables.values(f"limits_{number}", BigInteger())
+    shorter = (
+        select(total_of(source.c[CALLS.name])).where(duration < limits.c.value).scalar_subquery()
+    )
+    values = {"position": limits.c.position, CALLS.name: shorter}
+    return columns.row(number, values).select_from(limits)
+
+
+def _distribution(source: CTE) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """A duration that averages count, and how many calls have it: the sum, grouped by it."""
+    return source.c[AVERAGED_DURATION.name], func.sum(source.c[CALLS.name])

@@ -52,6 +52,17 @@ class TileTables(Protocol):
         """The parameters of this name, holding these tiles."""
         ...
 
+    def values(self, name: str, type_: TypeEngine[Any]) -> FromClause:
+        """The table of the values that the parameter of this name holds.
+
+        Its columns are ``position``, which ascends, and ``value``.
+        """
+        ...
+
+    def values_parameter(self, values: Sequence[Any]) -> Any:  # noqa: ANN401 - the driver's own
+        """The parameter that holds these values."""
+        ...
+
     def join(
         self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
     ) -> tuple[FromClause, Columns]:
@@ -85,6 +96,14 @@ class PostgreSQLTileTables:
             f"{name}_start": [tile.start for tile in tiles],
             f"{name}_end": [tile.end or self.INFINITY for tile in tiles],
         }
+
+    def values(self, name: str, type_: TypeEngine[Any]) -> FromClause:
+        array = func.unnest(bindparam(name, type_=ARRAY(type_)))
+        table = array.table_valued(column("value", type_), with_ordinality="position", name=name)
+        return table.render_derived()
+
+    def values_parameter(self, values: Sequence[Any]) -> Any:  # noqa: ANN401
+        return list(values)
 
     def join(
         self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
@@ -124,6 +143,15 @@ class SQLiteTileTables:
             for tile in tiles
         ]
         return {name: orjson.dumps(rows).decode()}
+
+    def values(self, name: str, type_: TypeEngine[Any]) -> FromClause:
+        rows = func.json_each(bindparam(name, type_=String())).table_valued("key", "value")
+        # A share stays the text that it is.
+        value = type_coerce(rows.c.value, type_).label("value")
+        return select(type_coerce(rows.c.key, Integer()).label("position"), value).subquery(name)
+
+    def values_parameter(self, values: Sequence[Any]) -> Any:  # noqa: ANN401
+        return orjson.dumps(values, default=str).decode()
 
     def join(
         self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]

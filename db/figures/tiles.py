@@ -8,19 +8,24 @@ at the ends of a window, or of a bucket, is read from the calls.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from call_analytics.db.figures.query import Span, Steps, Window
-from call_analytics.db.rollups.grains import GRAINS, Grain
+from cachetools import LRUCache, cached
+
+from call_analytics.db.figures.query import HoursOfWeek, Span, Steps, Window
+from call_analytics.db.rollups.grains import GRAINS, HOUR, QUARTER_HOUR, Grain
+
+REMEMBERED_TILES = 200_000
+"""Bound of the memory of tiles, some 50 MB."""
 
 
 class Tile(NamedTuple):
     """Rows from ``start`` to before ``end``, all in one bucket or each in its own."""
 
     bucket: datetime | None
-    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket."""
+    """The bucket of all its rows; None where ``grain`` makes each row's timestamp its bucket. With
+    the hours of a week, an instant at which a Monday begins."""
     grain: int
     """The number of a grain; 0 where each row's timestamp is its bucket."""
     start: datetime
@@ -35,30 +40,42 @@ class Tiles(NamedTuple):
     of_calls: list[Tile]
 
 
-def tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Tiles:
+def tiles(window: Window, steps: Steps | HoursOfWeek | None, grains: Sequence[Grain]) -> Tiles:
     """The tiles of a window, whose rollups have these grains, the coarsest first.
 
     Without grains, all tiles are of calls. Without steps, the buckets of tiles mean nothing.
     """
-    found = Tiles([], [])
-    for tile, is_stored in _merged(_tiles(window, steps, grains)):
-        (found.of_rollups if is_stored else found.of_calls).append(tile)
-    return found
+    if steps is None:
+        return _sorted(_in_bucket(window.start, window.start, window.end, grains))
+    if isinstance(steps, HoursOfWeek):
+        return _sorted(_by_hour_of_week(window, steps, grains))
+    first, last = _whole_spans(window, steps.spans)
+    before = _sorted(
+        tile for span in steps.spans[:first] for tile in _in_span(span, window, grains)
+    )
+    whole = _in_whole_spans(steps, first, last, tuple(grains))
+    after = _sorted(_after(window, steps, last, grains))
+    return Tiles(
+        [*before.of_rollups, *whole.of_rollups, *after.of_rollups],
+        [*before.of_calls, *whole.of_calls, *after.of_calls],
+    )
 
 
 _Found = tuple[Tile, bool]
 """A tile, and whether it is one of rollups."""
 
 
-def _tiles(window: Window, steps: Steps | None, grains: Sequence[Grain]) -> Iterator[_Found]:
-    if steps is None:
-        yield from _in_bucket(window.start, window.start, window.end, grains)
-        return
-    first, last = _whole_spans(window, steps.spans)
-    for span in steps.spans[:first]:
-        yield from _in_span(span, window, grains)
-    yield from _in_whole_spans(steps.spans[first:last], tuple(grains))
-    for span in steps.spans[last:]:
+def _sorted(found: Iterable[_Found]) -> Tiles:
+    """Tiles by what they are ranges of, each as long as it can be."""
+    tiles = Tiles([], [])
+    for tile, is_stored in _merged(found):
+        (tiles.of_rollups if is_stored else tiles.of_calls).append(tile)
+    return tiles
+
+
+def _after(window: Window, steps: Steps, number: int, grains: Sequence[Grain]) -> Iterator[_Found]:
+    """The tiles of the spans from a number on, and of what comes after all spans."""
+    for span in steps.spans[number:]:
         yield from _in_span(span, window, grains)
     rest = window.start
     if steps.spans and steps.spans[-1].end > window.start:
@@ -79,11 +96,13 @@ def _whole_spans(window: Window, spans: Sequence[Span]) -> tuple[int, int]:
     return first, max(first, last)
 
 
-@lru_cache(maxsize=64)
-def _in_whole_spans(spans: tuple[Span, ...], grains: tuple[Grain, ...]) -> tuple[_Found, ...]:
+@cached(LRUCache(REMEMBERED_TILES, getsizeof=lambda tiles: 1 + sum(map(len, tiles))))
+def _in_whole_spans(steps: Steps, first: int, last: int, grains: tuple[Grain, ...]) -> Tiles:
     """The tiles of spans that no window cuts: the same from request to request."""
     everything = Window(datetime.min)  # noqa: DTZ901 - stored timestamps have no zone
-    return tuple(_merged(tile for span in spans for tile in _in_span(span, everything, grains)))
+    return _sorted(
+        tile for span in steps.spans[first:last] for tile in _in_span(span, everything, grains)
+    )
 
 
 def _in_span(span: Span, window: Window, grains: Sequence[Grain]) -> Iterator[_Found]:
@@ -126,6 +145,25 @@ def _by_grain(
         yield Tile(None, grain.number, first, last), True
     if end is not None and last is not None:
         yield from _in_bucket(last, last, end, finer)
+
+
+def _by_hour_of_week(
+    window: Window, hours: HoursOfWeek, grains: Sequence[Grain]
+) -> Iterator[_Found]:
+    """The tiles of a window that is cut into the hours of a week."""
+    rest = window.start
+    for stretch in hours.stretches:
+        start = max(stretch.start, window.start)
+        end = stretch.end if window.end is None else min(stretch.end, window.end)
+        # Rows of a grain are in one hour of the clock where it has an edge at each of the hours'.
+        fitting = [
+            grain
+            for grain in grains
+            if grain in (HOUR, QUARTER_HOUR) and grain.floor(stretch.monday) == stretch.monday
+        ]
+        yield from _in_bucket(stretch.monday, start, end, fitting)
+        rest = max(rest, stretch.end)
+    yield from _by_grain(QUARTER_HOUR, rest, window.end, grains)
 
 
 def _in_bucket(

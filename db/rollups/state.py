@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, func, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.obstacles import Finding
-from call_analytics.db.engine import Database, connect
+from call_analytics.db.engine import Database, connect, read
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
 from call_analytics.db.rollups.triggers import TRIGGERS
 
@@ -75,19 +75,22 @@ class RollupStatus(NamedTuple):
 
 async def rollup_condition(database: Database) -> RollupCondition:
     """Whether there are rollups that this connection may read, and if not, why."""
-    triggers = TRIGGERS[database.dialect.name]
-    async with connect(database) as connection:
-        there = await connection.run_sync(_columns, triggers.tables)
-        if not there:
-            return RollupCondition(RollupState.OFF)
-        change = _change(triggers.tables, there)
-        if change is not None:
-            return RollupCondition(RollupState.OUTDATED, change)
-        lacking = await connection.run_sync(found_by, triggers.lacking_to_read)
-        if lacking:
-            return RollupCondition(RollupState.UNREADABLE, lacking=lacking[0])
-        row = (await connection.execute(text(triggers.diagnosis))).first()
-        lacking = await connection.run_sync(found_by, triggers.lacking_to_fold)
+    return await read(database, _condition)
+
+
+async def _condition(connection: AsyncConnection) -> RollupCondition:
+    triggers = TRIGGERS[connection.dialect.name]
+    there = await connection.run_sync(_columns, triggers.tables)
+    if not there:
+        return RollupCondition(RollupState.OFF)
+    change = _change(triggers.tables, there)
+    if change is not None:
+        return RollupCondition(RollupState.OUTDATED, change)
+    lacking = await connection.run_sync(found_by, triggers.lacking_to_read)
+    if lacking:
+        return RollupCondition(RollupState.UNREADABLE, lacking=lacking[0])
+    row = (await connection.execute(text(triggers.diagnosis))).first()
+    lacking = await connection.run_sync(found_by, triggers.lacking_to_fold)
     state, reason = row or (RollupState.DETACHED.name, None)
     return RollupCondition(RollupState[state], reason, lacking[0] if lacking else None)
 
@@ -119,8 +122,7 @@ async def rollup_backlog(database: Database) -> int:
     """How many rows of the log are not folded yet; 0 where there are no rollups."""
     if await rollup_state(database) in UNUSABLE:
         return 0
-    async with connect(database) as connection:
-        return await _count(connection, rollup_log)
+    return await read(database, lambda connection: _count(connection, rollup_log))
 
 
 async def _count(connection: AsyncConnection, table: Table) -> int:

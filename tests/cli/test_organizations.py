@@ -8,11 +8,9 @@ from sqlalchemy import select
 
 from call_analytics.db.engine import connect
 from call_analytics.db.models import Assistant, Base, Call, Organization, User, UserApiKey
-from tests.command import run
+from tests.command import run_here
 from tests.platform import Platform
 from tests.terminal import CTRL_C, on_terminal
-
-pytestmark = pytest.mark.slow
 
 HEADINGS = (
     "    id  organization              name                      assistants          calls    keys"
@@ -36,7 +34,7 @@ def acme(platform: Platform) -> Platform:
 def test_all_are_listed_with_what_they_have(acme: Platform, tmp_path: Path) -> None:
     acme.add_organization("empty\x1b")
 
-    listed = run(tmp_path, "organizations", "list", DATABASE_URL=acme.url)
+    listed = run_here(tmp_path, "organizations", "list", DATABASE_URL=acme.url)
 
     assert (listed.stderr, listed.returncode) == ("", 0)
     lines = listed.stdout.splitlines()
@@ -50,7 +48,7 @@ def test_all_are_listed_with_what_they_have(acme: Platform, tmp_path: Path) -> N
 
 def test_one_is_removed_with_all_it_has_and_nothing_else(acme: Platform, tmp_path: Path) -> None:
     def command(*arguments: str) -> tuple[str, str, int]:
-        done = run(tmp_path, *arguments, DATABASE_URL=acme.url)
+        done = run_here(tmp_path, *arguments, DATABASE_URL=acme.url)
         return done.stdout, done.stderr, done.returncode
 
     assert command("organizations", "remove", "acme") == (
@@ -76,6 +74,7 @@ def test_one_is_removed_with_all_it_has_and_nothing_else(acme: Platform, tmp_pat
     )
 
 
+@pytest.mark.slow
 def test_the_question_is_answered_on_a_terminal(acme: Platform, tmp_path: Path) -> None:
     remove = ("organizations", "remove", "acme")
     question = f"Remove {ACME} for good? [y/N]: "
@@ -98,13 +97,15 @@ def test_a_name_that_two_have_is_not_guessed(acme: Platform, tmp_path: Path) -> 
     twin = acme.next_id()
     acme.insert(Organization, id=twin, name="acme", slug="twin")
 
-    refused = run(tmp_path, "organizations", "remove", "acme", "--yes", DATABASE_URL=acme.url)
+    refused = run_here(tmp_path, "organizations", "remove", "acme", "--yes", DATABASE_URL=acme.url)
     assert refused.stderr == (
         "call-analytics: 'acme' is not one organization only: "
         f"acme with the id 1000001, twin with the id {twin}\n"
     )
 
-    removed = run(tmp_path, "organizations", "remove", str(twin), "--yes", DATABASE_URL=acme.url)
+    removed = run_here(
+        tmp_path, "organizations", "remove", str(twin), "--yes", DATABASE_URL=acme.url
+    )
     assert removed.stdout == f"Removed twin (id {twin}: 0 assistants, 0 calls, 0 keys).\n"
 
 
@@ -113,11 +114,11 @@ def test_a_platform_s_own_organizations_are_listed_and_never_removed(
 ) -> None:
     attached.add_organization("acme")
 
-    listed = run(tmp_path, "organizations", "list", DATABASE_URL=reader_url)
+    listed = run_here(tmp_path, "organizations", "list", DATABASE_URL=reader_url)
     assert listed.stdout.splitlines()[1].split() == ["1000001", "acme", "Acme", "0", "0", "0"]
 
     for url in (reader_url, attached.url):
-        refused = run(tmp_path, "organizations", "remove", "acme", "--yes", DATABASE_URL=url)
+        refused = run_here(tmp_path, "organizations", "remove", "acme", "--yes", DATABASE_URL=url)
         assert (refused.stdout, refused.stderr, refused.returncode) == (
             "",
             "call-analytics: this is the platform's own database; the service only reads it\n",
@@ -125,6 +126,7 @@ def test_a_platform_s_own_organizations_are_listed_and_never_removed(
         )
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_removal_that_waits(
     postgres_url: str, tmp_path: Path, runner: asyncio.Runner
 ) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, insert, select, text
+from sqlalchemy import event, func, insert, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.dialects import BACKENDS
 from call_analytics.db.engine import (
@@ -17,10 +18,17 @@ from call_analytics.db.engine import (
     create_engine,
     parse_database_url,
     ping,
+    read,
     refuse_other_files,
     transaction,
 )
-from call_analytics.db.errors import ConnectionsInUse, DatabaseUnavailable, OperatorError
+from call_analytics.db.errors import (
+    ConnectionLost,
+    ConnectionsInUse,
+    DatabaseChanged,
+    DatabaseUnavailable,
+    OperatorError,
+)
 from call_analytics.db.models import Call, Organization
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
@@ -115,13 +123,17 @@ def test_postgresql_connections_are_set_up(postgres_url: str, runner: asyncio.Ru
             "statement_timeout",
             "default_transaction_read_only",
             "enable_seqscan",
+            "plan_cache_mode",
         )
         async with connect(database) as connection:
             found = [await connection.scalar(text(f"SHOW {name}")) for name in names]
         await database.dispose()
         return found
 
-    assert runner.run(settings()) == ["call-analytics", "2500ms", "on", "off"]
+    assert runner.run(settings()) == [
+        *("call-analytics", "2500ms", "on", "off"),
+        "force_generic_plan",
+    ]
 
 
 def test_a_statement_that_takes_too_long_is_given_up(
@@ -162,6 +174,68 @@ def test_a_connection_that_the_server_closed_is_replaced(
 
     runner.run(ping(database))
     runner.run(database.dispose())
+
+
+KILL_OTHERS = text(
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_what_reads_is_done_again_where_its_connection_was_lost(
+    postgres_url: str, runner: asyncio.Runner
+) -> None:
+    """Of many connections that were lost at once, none is tried again."""
+    url = parse_database_url(postgres_url)
+    killer, database = (create_engine(url, read_only=True, pool_size=3) for _ in range(2))
+    tries: list[int] = []
+
+    async def work(connection: AsyncConnection) -> int | None:
+        tries.append(1)
+        found: int | None = await connection.scalar(select(literal(42)))
+        return found
+
+    async def crowd() -> list[int | None]:
+        return await asyncio.gather(*(read(database, work) for _ in range(3)))
+
+    async def lose_and_read() -> list[int | None]:
+        await crowd()
+        tries.clear()
+        await read(killer, lambda connection: connection.execute(KILL_OTHERS))
+        found = await crowd() + await crowd()
+        await killer.dispose()
+        await database.dispose()
+        return found
+
+    assert runner.run(lose_and_read()) == [42] * 6
+    assert 7 <= len(tries) <= 9
+
+
+def test_what_reads_is_done_no_more_than_twice(postgres_url: str, runner: asyncio.Runner) -> None:
+    database = create_engine(parse_database_url(postgres_url), read_only=True)
+    tries: list[int] = []
+
+    async def lose(connection: AsyncConnection) -> None:
+        tries.append(1)
+        await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(ConnectionLost, match=r"terminating connection|connection was closed"):
+        runner.run(read(database, lose))
+    runner.run(ping(database))
+    runner.run(database.dispose())
+    assert len(tries) == 2
+
+
+def test_a_statement_that_fails_is_not_tried_again(platform: Platform) -> None:
+    tries: list[int] = []
+
+    async def fail(connection: AsyncConnection) -> None:
+        tries.append(1)
+        await connection.execute(text("SELECT 1 FROM nowhere"))
+
+    with pytest.raises(DatabaseChanged):
+        platform.run(read(platform.reader, fail))
+    assert len(tries) == 1
 
 
 def test_a_failed_transaction_leaves_nothing(platform: Platform) -> None:

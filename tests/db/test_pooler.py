@@ -22,6 +22,7 @@ from call_analytics.db.engine import (
     connect,
     create_engine,
     parse_database_url,
+    read,
     transaction,
 )
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
@@ -169,6 +170,30 @@ def test_a_statement_that_fails_leaves_no_transaction(
         return found
 
     assert runner.run(fail_and_go_on()) == 0
+
+
+def test_a_pooler_may_be_started_again(
+    postgres_url: str, cluster: PostgresCluster, runner: asyncio.Runner
+) -> None:
+    """While none of a reader's connections is in use."""
+    if not Path(POOLER).exists():
+        missing("PgBouncer")
+    name = parse_database_url(postgres_url).database
+    assert name is not None
+    database = create_engine(
+        parse_database_url(cluster.pooled_url(name)), read_only=True, pool_size=3
+    )
+
+    async def crowd() -> list[Any]:
+        query = select(func.count()).select_from(Call)
+        return await asyncio.gather(
+            *(read(database, lambda connection: connection.scalar(query)) for _ in range(3))
+        )
+
+    for _ in range(2):
+        with cluster.pooler(sessions=SESSIONS):
+            assert runner.run(crowd()) == [0, 0, 0]
+    runner.run(database.dispose())
 
 
 def test_what_the_commands_do_works(

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -12,15 +11,20 @@ from hypothesis import strategies as st
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.question import (
     DAILY,
-    PER_ASSISTANT,
-    TOTALS,
+    AssistantOrder,
     Question,
-    everything,
+    Selection,
+    documented_figures,
 )
 from call_analytics.resolvers.report import AssistantRow, DayRow, Report
-from call_analytics.resolvers.window import Period, Window, window_for
+from call_analytics.resolvers.window import ROLLING, Period, Window
 from tests.oracle import Row
 from tests.platform import NOW, Platform, recorded_statements
+
+MOST_CALLS = AssistantOrder()
+TOTALS = documented_figures(Period.LAST_7_DAYS).selection.figures
+LISTED = ("calls", "duration")
+"""The figures of an assistant that the documented endpoint gives."""
 
 
 def test_the_worked_example(platform: Platform) -> None:
@@ -43,8 +47,9 @@ def test_the_worked_example(platform: Platform) -> None:
 
     assert _report(platform, organization, Period.LAST_7_DAYS) == Report(
         organization_id=organization,
-        period=Period.LAST_7_DAYS,
-        window=Window(start=NOW - timedelta(days=7), end=NOW),
+        question=documented_figures(Period.LAST_7_DAYS),
+        as_of=NOW,
+        window=Window(start=NOW - timedelta(days=7), until=None, end=NOW),
         total_calls=6,
         completed_calls=3,
         failed_calls=1,
@@ -58,10 +63,12 @@ def test_the_worked_example(platform: Platform) -> None:
             DayRow(datetime(2026, 3, 6).date(), 2, 1, 1),
             DayRow(datetime(2026, 3, 10).date(), 2, 0, 0),
         ),
-        top_assistants=(
-            AssistantRow(support, "Support Bot", 3, 320),
-            AssistantRow(sales, "Sales Rep", 3, 60),
-        ),
+        assistants={
+            MOST_CALLS: (
+                AssistantRow(support, "Support Bot", 3, 320),
+                AssistantRow(sales, "Sales Rep", 3, 60),
+            )
+        },
     )
 
 
@@ -71,7 +78,7 @@ def test_an_answer_tells_its_sources(platform: Platform) -> None:
         report = _answer(
             platform,
             organization,
-            everything(Period.LAST_7_DAYS),
+            documented_figures(Period.LAST_7_DAYS),
             may_use_rollups=may_use_rollups,
         )
         assert report.sources == sources
@@ -118,7 +125,7 @@ _calls = st.lists(
 def test_the_answer_is_the_oracle_s(platform: Platform, calls: list[Any]) -> None:
     organization, other = _fill(platform, calls)
 
-    for period in Period:
+    for period in ROLLING:
         for asked in (organization, other):
             assert _body(_report(platform, asked, period)) == platform.expected(asked, period.value)
 
@@ -153,42 +160,44 @@ def test_another_organization_s_rows_change_nothing(platform: Platform, calls: l
 @given(
     calls=_calls,
     selected=st.builds(
-        Question,
-        period=st.just(Period.LAST_30_DAYS),
-        totals=st.frozensets(st.sampled_from(sorted(TOTALS))),
+        Selection,
+        figures=st.frozensets(st.sampled_from(sorted(TOTALS))),
         daily=st.none() | st.frozensets(st.sampled_from(sorted(DAILY))),
-        per_assistant=st.none() | st.frozensets(st.sampled_from(sorted(PER_ASSISTANT))),
-        assistant_limit=st.integers(1, 100),
+        assistants=st.just({})
+        | st.fixed_dictionaries({MOST_CALLS: st.frozensets(st.sampled_from(LISTED))}),
+        assistant_limits=st.fixed_dictionaries({MOST_CALLS: st.integers(1, 100)}),
     ),
 )
 @hypothesis_settings(max_examples=30)
 def test_asking_for_fewer_figures_changes_no_value(
-    platform: Platform, calls: list[Any], selected: Question
+    platform: Platform, calls: list[Any], selected: Selection
 ) -> None:
     organization, _ = _fill(platform, calls)
-    whole = platform.expected(organization, "30d", limit=selected.assistant_limit)
+    limit = selected.assistant_limits[MOST_CALLS]
+    whole = platform.expected(organization, "30d", limit=limit)
+    question = Question(Period.LAST_30_DAYS, selected)
 
-    report = _report(platform, organization, selected)
+    report = _report(platform, organization, question)
     analytics = Analytics(platform.reader)
-    platform.run(analytics.report(organization, selected, now=NOW))  # it looks for rollups
+    platform.run(analytics.report(organization, question, now=NOW))  # it looks for rollups
     with recorded_statements() as statements:
-        platform.run(analytics.report(organization, selected, now=NOW))
+        platform.run(analytics.report(organization, question, now=NOW))
 
-    assert {figure: getattr(report, figure) for figure in selected.totals} == {
-        figure: whole[figure] for figure in selected.totals
+    assert {figure: getattr(report, figure) for figure in selected.figures} == {
+        figure: whole[figure] for figure in selected.figures
     }
     assert [_chosen(day._asdict(), selected.daily or ()) for day in report.daily_stats] == [
         _chosen(day, selected.daily or ())
         for day in whole["daily_stats"].values()
         if selected.daily is not None
     ]
-    per_assistant = ("assistant_id", "assistant_name", *(selected.per_assistant or ()))
-    assert [_chosen(stat._asdict(), per_assistant) for stat in report.top_assistants] == [
-        _chosen(stat, per_assistant)
-        for stat in whole["top_assistants"]
-        if selected.per_assistant is not None
-    ]
-    is_asked = selected.totals or selected.daily is not None or selected.per_assistant is not None
+    assert report.assistants.keys() == selected.assistants.keys()
+    for order, figures in selected.assistants.items():
+        names = ("assistant_id", "assistant_name", *figures)
+        assert [_chosen(stat._asdict(), names) for stat in report.assistants[order]] == [
+            _chosen(stat, names) for stat in whole["top_assistants"]
+        ]
+    is_asked = selected.figures or selected.daily is not None or selected.assistants
     assert len(statements) == (1 if is_asked else 0)
 
 
@@ -205,19 +214,12 @@ def test_days_and_assistants_add_up_to_the_totals(platform: Platform, calls: lis
         ("failed", report.failed_calls),
     ):
         assert sum(getattr(day, figure) for day in report.daily_stats) == total
-    everyone = Question(
-        Period.LAST_90_DAYS, per_assistant=frozenset({"calls"}), assistant_limit=100
+    everyone = Selection(
+        assistants={MOST_CALLS: frozenset({"calls"})}, assistant_limits={MOST_CALLS: 100}
     )
-    ranking = _report(platform, organization, everyone).top_assistants
+    question = Question(Period.LAST_90_DAYS, everyone)
+    ranking = _report(platform, organization, question).assistants[MOST_CALLS]
     assert sum(stat.calls or 0 for stat in ranking) == report.total_calls
-
-
-@pytest.mark.parametrize("period", Period)
-def test_a_window_is_a_whole_number_of_times_24_hours(period: Period) -> None:
-    window = window_for(period, now=NOW)
-
-    assert window.end == NOW
-    assert window.end - window.start == timedelta(hours=24 * int(period.value[:-1]))
 
 
 def _fill(platform: Platform, calls: list[Any]) -> tuple[int, int]:
@@ -241,7 +243,7 @@ def _fill(platform: Platform, calls: list[Any]) -> tuple[int, int]:
 
 def _report(platform: Platform, organization: int, asked: Question | Period) -> Report:
     """The report from rollups, which must be the one from calls in all but its sources."""
-    question = everything(asked) if isinstance(asked, Period) else asked
+    question = documented_figures(asked) if isinstance(asked, Period) else asked
     from_rollups, from_calls = (
         _answer(platform, organization, question, may_use_rollups=may_use_rollups)
         for may_use_rollups in (True, False)
@@ -269,7 +271,10 @@ def _body(report: Report) -> Row:
     body["daily_stats"] = {
         day.date.isoformat(): _chosen(day._asdict(), DAILY) for day in report.daily_stats
     }
-    body["top_assistants"] = [stat._asdict() for stat in report.top_assistants]
+    names = ("assistant_id", "assistant_name", *LISTED)
+    body["top_assistants"] = [
+        _chosen(stat._asdict(), names) for stat in report.assistants[MOST_CALLS]
+    ]
     return body
 
 

@@ -56,6 +56,24 @@ def test_what_counts(document: str, limit: str | None, value: int) -> None:
         weigh(parse(document), replace(PLENTY, **{name: value - 1}))
 
 
+@pytest.mark.parametrize(
+    ("document", "requests"),
+    [
+        ("{ callAnalytics { totalCalls } limits { maxDepth } }", 2),
+        ("{ callAnalytics { previous { totalCalls } } }", 2),
+        ("{ callAnalytics { previous { previous { statuses { calls } } } } }", 4),
+        ("{ callAnalytics { a: durations { min } b: durations { max } } }", 3),
+        ("{ callAnalytics { ...F } } fragment F on CallAnalytics { statuses { calls } }", 2),
+        ("{ a: q { ...F } b: q { ...F } } fragment F on CallAnalytics { statuses { calls } }", 4),
+        ("query A { a b c } query B { callAnalytics { previous { totalCalls } } }", 3),
+        ("query A { a b } query B { callAnalytics { previous { durations { min } } } }", 3),
+        ("{ __schema { description } }", 10),
+    ],
+)
+def test_what_counts_as_a_request(document: str, requests: int) -> None:
+    assert weigh(parse(document), PLENTY) == requests
+
+
 def test_what_doubles_is_found_out_at_once() -> None:
     doubling = " ".join(f"fragment F{n} on Q {{ ...F{n + 1} ...F{n + 1} }}" for n in range(90))
     document = parse(f"{{ ...F0 }} {doubling} fragment F90 on Q {{ a: b @c }}")

@@ -189,12 +189,15 @@ def test_a_client_learns_the_names(client: TestClient, tenant: Tenant) -> None:
         return str(answer["errors"][0]["message"])
 
     assert message("{ calls }") == (
-        "Cannot query field 'calls' on type 'Query'. Its fields: callAnalytics, limits."
+        "Cannot query field 'calls' on type 'Query'. Its fields: callAnalytics, organization, "
+        "limits."
     )
     assert message("{ callAnalytics { dailyStats { day } } }") == (
         "Cannot query field 'day' on type 'DailyStat'. Its fields: date, total, completed, failed."
     )
     assert message("query($p: Period!) { callAnalytics(period: $p) { id } }") == (
         "Variable '$p' has invalid value: Expected a value of non-null type 'Period!' to be "
-        "provided. Its values: LAST_1_DAY, LAST_7_DAYS, LAST_30_DAYS, LAST_90_DAYS."
+        "provided. Its values: LAST_1_DAY, LAST_7_DAYS, LAST_30_DAYS, LAST_90_DAYS, TODAY, "
+        "THIS_WEEK, THIS_MONTH, THIS_QUARTER, THIS_YEAR, YESTERDAY, LAST_WEEK, LAST_MONTH, "
+        "LAST_QUARTER, LAST_YEAR."
     )

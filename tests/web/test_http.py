@@ -274,7 +274,7 @@ def test_a_fault_of_ours_is_masked_and_logged(
     def break_down(*_arguments: object) -> None:
         raise RuntimeError("secret: SELECT * FROM user_api_keys")
 
-    monkeypatch.setattr("call_analytics.resolvers.analytics.groups_of", break_down)
+    monkeypatch.setattr("call_analytics.resolvers.analytics.sections", break_down)
     body = {"query": "{ callAnalytics { totalCalls } }"}
 
     with caplog.at_level(logging.ERROR, "call_analytics"):
@@ -297,7 +297,7 @@ def test_a_fault_of_ours_is_masked_and_logged(
         (f"error {rest.json()['error_id']}", "RuntimeError"),
     ]
     assert {vars(record)["place"].rpartition(":")[0] for record in faults} == {
-        "call_analytics.resolvers.analytics:report"
+        "call_analytics.resolvers.analytics:_parts"
     }
     lines = [SafeFormatter().format(record) for record in caplog.records]
     assert not any("secret" in text for text in [response.text, rest.text, *lines])

@@ -7,21 +7,37 @@ import 'graphiql/style.css';
 import { useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
-const FIRST_QUERY = `query FirstLook {
-  callAnalytics(period: LAST_7_DAYS) {
+const FIRST_QUERY = `query Dashboard {
+  callAnalytics(period: LAST_7_DAYS, timeZone: "Europe/Berlin") {
     totalCalls
     successRate
-    avgDuration
-    dailyStats {
-      date
-      total
-      completed
-      failed
+    previous {
+      totalCalls
+      successRate
     }
-    topAssistants(limit: 3) {
+    series(grain: DAY) {
+      start
+      totalCalls
+      failedCalls
+      isPartial
+    }
+    topAssistants(limit: 3, orderBy: { field: FAILURE_RATE }, minCalls: 50) {
       assistantName
+      totalCalls
+      failureRate
+    }
+    statuses {
+      status
       calls
-      duration
+    }
+    durations {
+      median: percentile(percent: 50)
+      p95: percentile(percent: 95)
+    }
+    hoursOfWeek {
+      weekday
+      hour
+      totalCalls
     }
   }
 }

@@ -440,7 +440,7 @@ def test_an_upgrade_under_load_fails_no_request(
     assert all(answer == (200, expected) for answer in answers)
     assert platform.run(rollup_state(platform.writer)) is RollupState.READY
     platform.figures.look_again()
-    query = FigureQuery(organization, Window(datetime(2025, 1, 1)), EVERYTHING)
+    query = FigureQuery(organization, (Window(datetime(2025, 1, 1)),), EVERYTHING)
     assert platform.run(platform.figures.read(query)).from_rollups
     platform.close()
 

@@ -327,7 +327,7 @@ _ANY_BYTES = st.one_of(
     longest=st.integers(1, 200),
     chunk=st.integers(1, 40),
 )
-@hypothesis_settings(max_examples=500)
+@hypothesis_settings(max_examples=200)
 def test_any_bytes_are_rows_or_one_refusal(
     tmp_path: Path, start: bytes, rest: bytes, longest: int, chunk: int
 ) -> None:

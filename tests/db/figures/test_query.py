@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from sqlalchemy import String, case, func, literal_column
 
 from call_analytics.db.figures.measures import CALLS, DURATION, Measure
-from call_analytics.db.figures.query import ASSISTANT, Dimension, FigureQuery, Group, Window
+from call_analytics.db.figures.query import (
+    ASSISTANT,
+    Dimension,
+    FigureQuery,
+    Group,
+    Ranking,
+    Window,
+)
 from call_analytics.resolvers.calendar import Step, steps
 from tests import oracle
 from tests.oracle import Row
@@ -60,10 +67,10 @@ def test_any_window_and_any_steps(platform: Platform, data: st.DataObject) -> No
     groups = (
         Group(FIGURES),
         Group(FIGURES, steps=cut),
-        Group(FIGURES, (ASSISTANT,), largest=2),
+        Group(FIGURES, (ASSISTANT,), ranking=Ranking(2)),
         Group(FIGURES, (ASSISTANT,), steps=cut),
     )
-    query = FigureQuery(organization, window, groups)
+    query = FigureQuery(organization, (window,), groups)
 
     figures, raw = (
         platform.run(reader.read(query)) for reader in (platform.figures, platform.raw_figures)
@@ -171,10 +178,10 @@ def test_a_measure_and_a_dimension_are_each_an_entry(platform: Platform) -> None
     groups = (
         Group(frozenset({LONG})),
         Group(frozenset({LONG}), (FIRST_LETTER,)),
-        Group(frozenset({CALLS}), (FIRST_LETTER, ASSISTANT), largest=1),
+        Group(frozenset({CALLS}), (FIRST_LETTER, ASSISTANT), ranking=Ranking(1)),
     )
 
-    figures = platform.run(platform.figures.read(FigureQuery(organization, window, groups)))
+    figures = platform.run(platform.figures.read(FigureQuery(organization, (window,), groups)))
 
     assert not figures.from_rollups, "rollups keep neither of them"
     (totals,), letters, (most,) = figures.groups
@@ -192,7 +199,7 @@ def test_an_empty_organization_has_totals_and_no_other_rows(
     groups = (Group(FIGURES), Group(FIGURES, (ASSISTANT,)))
 
     for reader in (platform.figures, platform.raw_figures):
-        figures = platform.run(reader.read(FigureQuery(organization, window, groups)))
+        figures = platform.run(reader.read(FigureQuery(organization, (window,), groups)))
         (totals,), assistants = figures.groups
         assert (totals.calls, totals.duration) == (0, 0)
         assert assistants == []

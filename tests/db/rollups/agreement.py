@@ -22,7 +22,7 @@ WINDOW = Window((NOW - timedelta(days=90, minutes=7)).replace(tzinfo=None))
 async def read(platform: Platform, organization: int, *, raw: bool = False) -> Figures:
     """The figures of ninety days, from rollups where they may be read."""
     reader = platform.raw_figures if raw else platform.figures
-    return await reader.read(FigureQuery(organization, WINDOW, EVERYTHING))
+    return await reader.read(FigureQuery(organization, (WINDOW,), EVERYTHING))
 
 
 async def assert_agreement(platform: Platform, organizations: Iterable[int]) -> list[bool]:
@@ -63,7 +63,7 @@ def assert_right(figures: Figures, raw: Figures, expected: Row) -> None:
 
 async def agree_in_one_snapshot(platform: Platform, organization: int) -> bool:
     """Whether the rollups may be read, while others write; where they may, they are right."""
-    query = FigureQuery(organization, WINDOW, EVERYTHING)
+    query = FigureQuery(organization, (WINDOW,), EVERYTHING)
     dialect = platform.writer.dialect.name
     async with snapshot_transaction(platform.writer) as connection:
         answers: list[list[Any]] = []

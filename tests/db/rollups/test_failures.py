@@ -478,7 +478,7 @@ def _read(platform: Platform, organization: int | None = None, *, raw: bool = Fa
     reader.look_again()
     organization = organization or platform.assistants[0]["organization_id"]
     window = Window((NOW - timedelta(days=7)).replace(tzinfo=None))
-    figures = platform.run(reader.read(FigureQuery(organization, window, EVERYTHING)))
+    figures = platform.run(reader.read(FigureQuery(organization, (window,), EVERYTHING)))
     assert isinstance(figures, Figures)
     return figures
 

@@ -1,14 +1,10 @@
-"""The meaning of every figure, as a plain loop over calls. Shares nothing with the SQL.
-
-Calls and assistants are plain dictionaries with the column names of the platform's tables. The
-answer is the body of the REST endpoint.
-"""
+"""The body of the REST endpoint, as a plain loop over calls."""
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
+"""A call or an assistant, by the column names of the platform's tables; or an answer."""
 
 
 def analytics(
@@ -72,17 +68,3 @@ def analytics(
             for key in ranking[:limit]
         ],
     }
-
-
-def bucket_name(step: str, zone: ZoneInfo, moment: datetime, week_starts_on: int = 0) -> Any:
-    """Which bucket of a zone's calendar an instant is in; other instants of it give the same."""
-    local = moment.astimezone(zone)
-    if step == "quarter hour":
-        return local.date(), local.hour, local.minute // 15, local.utcoffset()
-    if step == "hour":
-        return local.date(), local.hour, local.utcoffset()
-    if step == "day":
-        return local.date()
-    if step == "week":
-        return local.date() - timedelta(days=(local.weekday() - week_starts_on) % 7)
-    return local.year, local.month

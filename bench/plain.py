@@ -1,0 +1,53 @@
+"""The statements of the plain baseline."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, select
+
+from call_analytics.db.models import Assistant, Call
+
+BY_INDEX = dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off")
+"""Settings with which PostgreSQL reads calls through the covering index, as the service does."""
+
+
+def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+completed = Call.status == "completed"
+failed = Call.status == "failed"
+
+
+def statements(organization_id: int, since: dt.datetime) -> tuple[Any, ...]:
+    """The totals, the days and the assistants."""
+    calls = (Assistant.organization_id == organization_id, Call.started_at >= since)
+    day: Any = func.date(Call.started_at)
+    totals = (
+        select(
+            func.count(),
+            counted(completed),
+            counted(failed),
+            counted(Call.status == "ongoing"),
+            func.sum(case((completed, Call.duration))),
+            counted(completed & (Call.duration != 0)),
+        )
+        .join(Assistant)
+        .where(*calls)
+    )
+    daily = (
+        select(day, func.count(), counted(completed), counted(failed))
+        .join(Assistant)
+        .where(*calls)
+        .group_by(day)
+        .order_by(day)
+    )
+    assistants = (
+        select(Assistant.id, Assistant.name, func.count(), func.sum(Call.duration))
+        .join(Call)
+        .where(*calls)
+        .group_by(Assistant.id, Assistant.name)
+        .order_by(func.count().desc(), Assistant.id)
+        .limit(10)
+    )
+    return totals, daily, assistants
