@@ -4,6 +4,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
+from call_analytics.db.admin.ownership import VERSION_TABLE
 from call_analytics.db.models import Base
 
 NAMES = sorted(Base.metadata.tables)
@@ -55,9 +56,28 @@ class Catalog(Protocol):
         """The role of this connection."""
         ...
 
+    def are_keyed(self, connection: Connection) -> bool:
+        """Whether calls have their organization, as they do in a managed database."""
+        ...
+
     def unwatchable(self, connection: Connection) -> str | None:
         """The table whose writes triggers would not all see, and why; None where they would."""
         ...
+
+
+# A platform may have a column of that name, of which we know nothing. While a database of ours is
+# being upgraded, the column is there and may be null.
+_SQLITE_ARE_KEYED = text("""
+SELECT EXISTS (SELECT 1 FROM pragma_table_info('calls')
+               WHERE name = 'organization_id' AND "notnull")
+AND EXISTS (SELECT 1 FROM sqlite_master WHERE name = :version)
+""").bindparams(version=VERSION_TABLE)
+_ARE_KEYED = text("""
+SELECT to_regclass(:version) IS NOT NULL AND EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass('calls')
+    AND attname = 'organization_id' AND attnotnull AND NOT attisdropped
+)
+""").bindparams(version=VERSION_TABLE)
 
 
 class SQLiteCatalog:
@@ -89,6 +109,9 @@ class SQLiteCatalog:
     def reader(self, connection: Connection) -> Reader:
         del connection
         return Reader("", "", "", ())
+
+    def are_keyed(self, connection: Connection) -> bool:
+        return bool(connection.scalar(_SQLITE_ARE_KEYED))
 
     def unwatchable(self, connection: Connection) -> str | None:
         del connection
@@ -164,6 +187,9 @@ class PostgreSQLCatalog:
             search_path,
             tuple(role if schema == '"$user"' else schema for schema in schemas),
         )
+
+    def are_keyed(self, connection: Connection) -> bool:
+        return bool(connection.scalar(_ARE_KEYED))
 
     def unwatchable(self, connection: Connection) -> str | None:
         reason: str | None = connection.scalar(_UNWATCHABLE)

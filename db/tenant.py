@@ -6,21 +6,12 @@ Databases differ here and nowhere else. See ``Tenancy``.
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    inspect,
-    select,
-)
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from call_analytics.db.admin.ownership import VERSION_TABLE
+from call_analytics.db.catalogs import catalog_of
 from call_analytics.db.functions import among
-from call_analytics.db.models import Assistant, Call, Organization
+from call_analytics.db.models import Assistant, Organization
 
 ORGANIZATION = bindparam("organization_id", type_=BigInteger)
 """The organization that asks: the parameter of every statement that reads figures."""
@@ -49,10 +40,10 @@ def in_scope(
     that is the tenancy. Where ids are given, only rows of these assistants do.
     """
     if tenancy is Tenancy.BY_ORGANIZATION:
-        by_organization: ColumnElement[Any] = rows.organization_id == organization_id
+        is_its: ColumnElement[Any] = rows.organization_id == organization_id
         if among_ids is None:
-            return by_organization
-        return and_(by_organization, among(rows.assistant_id, among_ids.scalar_subquery()))
+            return is_its
+        return and_(is_its, among(rows.assistant_id, among_ids.scalar_subquery()))
     assistants = select(Assistant.id).where(Assistant.organization_id == organization_id)
     if among_ids is not None:
         assistants = assistants.where(among(Assistant.id, among_ids.scalar_subquery()))
@@ -83,17 +74,6 @@ def is_of_anybody(
 
 
 def tenancy_of(connection: Connection) -> Tenancy:
-    """What calls have in this database.
-
-    A platform may have a column of that name, of which we know nothing. While one of ours is being
-    upgraded, the column is there and may be null.
-    """
-    names = [VERSION_TABLE, Call.__tablename__]
-    found = {
-        name: {column["name"]: column for column in columns}
-        for (_, name), columns in inspect(connection).get_multi_columns(filter_names=names).items()
-    }
-    column = found.get(Call.__tablename__, {}).get(Call.organization_id.name)
-    if VERSION_TABLE not in found or column is None or column["nullable"]:
-        return Tenancy.BY_ASSISTANT
-    return Tenancy.BY_ORGANIZATION
+    """What calls have in this database."""
+    is_keyed = catalog_of(connection).are_keyed(connection)
+    return Tenancy.BY_ORGANIZATION if is_keyed else Tenancy.BY_ASSISTANT

@@ -294,7 +294,7 @@ def _owners(platform: Platform) -> dict[str, int]:
                 .where(Call.organization_id == Organization.id)
                 .group_by(Organization.slug)
             )
-            return dict(rows)
+            return dict(rows.all())
 
     return dict(platform.run(read()))
 

@@ -135,7 +135,9 @@ class RollupMachine(RuleBasedStateMachine):
 
     @rule(which=_which, assistant=_assistants)
     def reassign(self, which: int, assistant: int) -> None:
-        self._update(which, {"assistant_id": self.assistants[assistant]})
+        its = self.platform.assistants[assistant]
+        owner = {"assistant_id": its["id"], "organization_id": its["organization_id"]}
+        self._update(which, owner)
 
     @rule(which=_which, started_at=_moments)
     def move_in_time(self, which: int, started_at: datetime | None) -> None:
