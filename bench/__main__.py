@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from bench import chart, import_cost, readers, servers, write_cost
+from bench import chart, dashboard, import_cost, readers, servers, write_cost
 from bench.data import Keys, load, settle
 from bench.load import require_wrk, serving
 from bench.verdict import BY_INDEX, HUGE, SIZES, verdict
@@ -40,6 +40,7 @@ class Part(Enum):
     LATENCY = "latency"
     THROUGHPUT = "throughput"
     READERS = "readers"
+    DASHBOARD = "dashboard"
     WRITES = "writes"
     HOSTILE = "hostile"
     MEMORY = "memory"
@@ -130,6 +131,10 @@ def _measure(
             result["throughput"] = servers.throughput(us, plain, keys, seconds)
         if Part.READERS in parts:
             result["fixed"] = servers.fixed_costs(us, plain, keys, seconds)
+        if Part.DASHBOARD in parts and url.startswith("postgresql"):
+            result["dashboard"] = dashboard.measure(us, plain, keys, seconds)
+            scan = asyncio.run(dashboard.scan(parse_database_url(url), "big"))
+            result["dashboard"]["scan"] = scan
     return result | _measure_alone(url, keys, result.get("write", {}), parts)
 
 

@@ -13,16 +13,17 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Any
 
+import orjson
 import strawberry
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
-from bench.plain import BY_INDEX, statements
+from bench.plain import BY_INDEX, dashboard_statements, statements
 from call_analytics.db.engine import parse_database_url
 from call_analytics.db.models import Organization, User, UserApiKey
 
@@ -143,6 +144,18 @@ async def rest(request: Request) -> JSONResponse:
     return JSONResponse(body)
 
 
+async def dashboard(request: Request) -> Response:
+    """A dashboard's figures as rows, on PostgreSQL: what one would write in an hour more."""
+    async with sessions() as session:
+        organization_id = await organization_of(session, request.headers.get("authorization", ""))
+        since = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(days=90)
+        lists = [
+            [list(row) for row in await session.execute(statement)]
+            for statement in dashboard_statements(organization_id, since)
+        ]
+    return Response(orjson.dumps(lists, default=str), media_type="application/json")
+
+
 async def bare(_request: Request) -> JSONResponse:
     """The ceiling: what the server gives when nothing is done at all."""
     return JSONResponse({"status": "ok"})
@@ -159,6 +172,7 @@ app = Starlette(
     routes=[
         Route("/graphql", graphql, methods=["GET", "POST"]),
         Route("/api/v1/calls/analytics", rest),
+        Route("/dashboard", dashboard),
         Route("/bare", bare),
     ],
     lifespan=lifespan,

@@ -32,6 +32,11 @@ class Request(NamedTuple):
     path: str
     query: str = ""
 
+    @property
+    def body(self) -> str:
+        """What is posted, if anything is."""
+        return json.dumps({"query": self.query}) if self.query else ""
+
 
 REQUESTS = {
     "totals only": Request("/graphql", "{ callAnalytics { totalCalls } }"),
@@ -121,11 +126,10 @@ def run(server: Server, request: Request, *keys: str, connections: int, seconds:
         "  return wrk.format()",
         "end",
     ]
-    if request.query:
-        body = '{\\"query\\": \\"' + request.query + '\\"}'
+    if request.body:
         script += [
             'wrk.method = "POST"',
-            f'wrk.body = "{body}"',
+            f"wrk.body = {json.dumps(request.body)}",  # which Lua reads in the same way
             'wrk.headers["Content-Type"] = "application/json"',
         ]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
@@ -151,7 +155,7 @@ def run(server: Server, request: Request, *keys: str, connections: int, seconds:
 def check(server: Server, request: Request, key: str) -> bytes:
     """One answer, to see that there is one."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    body = f'{{"query": "{request.query}"}}'.encode() if request.query else None
+    body = request.body.encode() or None
     with urllib.request.urlopen(  # noqa: S310 - the address is ours
         urllib.request.Request(server.base + request.path, body, headers)  # noqa: S310
     ) as response:

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, extract, func, select
 
 from call_analytics.db.models import Assistant, Call
 
@@ -17,6 +17,38 @@ def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 completed = Call.status == "completed"
 failed = Call.status == "failed"
+
+
+def dashboard_statements(organization_id: int, since: dt.datetime) -> tuple[Any, ...]:
+    """What a dashboard needs: totals, those before, days, hours of the week, and assistants."""
+    length = dt.timedelta(days=90)
+    figures = (
+        func.count(),
+        counted(completed),
+        counted(failed),
+        counted(Call.status == "ongoing"),
+        func.sum(case((completed, Call.duration))),
+        counted(completed & (Call.duration != 0)),
+        func.sum(Call.duration),
+    )
+    of_organization = Assistant.organization_id == organization_id
+    now = Call.started_at >= since
+    before = (Call.started_at >= since - length, Call.started_at < since)
+    local = func.timezone("America/New_York", func.timezone("UTC", Call.started_at))
+    day: Any = func.date(local)
+    hour = (extract("isodow", local), extract("hour", local))
+
+    def of_groups(*keys: Any, where: tuple[Any, ...] = (now,)) -> Any:
+        grouped = select(*keys, *figures).join(Assistant).where(of_organization, *where)
+        return grouped.group_by(*keys).order_by(*keys) if keys else grouped
+
+    return (
+        of_groups(),
+        of_groups(where=before),
+        of_groups(day),
+        of_groups(*hour),
+        of_groups(Assistant.id, Assistant.name),
+    )
 
 
 def statements(organization_id: int, since: dt.datetime) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bench import dashboard
+
 SIZES = (10_000, 100_000, 1_000_000)
 HUGE = 10_000_000
 BY_INDEX = "baseline by index"
@@ -46,6 +48,7 @@ def _ratios(result: dict[str, Any]) -> Iterator[str]:
             yield f"{what}, {who}: {measured['share']:.1f} % of the bare route"
     if "fixed" in result:
         yield from _fixed_costs(result["fixed"], result["readers"])
+    yield from dashboard.ratios(result.get("dashboard", {}))
     for what, cost in result.get("write", {}).get("with", {}).items():
         yield f"{what} with triggers / without = {cost / result['write']['without'][what]:.2f}"
     if "hostile" in result:
