@@ -21,6 +21,7 @@ DO $$ BEGIN
         NEW.wide_id := NEW.id;
         RETURN NEW;
     END $body$;
+    REVOKE ALL ON FUNCTION {schema}.calls_upgrade() FROM PUBLIC;
     DROP TRIGGER IF EXISTS calls_upgrade ON calls;
     CREATE TRIGGER calls_upgrade BEFORE INSERT OR UPDATE ON calls
     FOR EACH ROW EXECUTE FUNCTION {schema}.calls_upgrade();
