@@ -12,7 +12,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from call_analytics.access.authenticate import Principal
 from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import BadInput, ExpectedError
 from call_analytics.resolvers.question import documented_figures
@@ -47,7 +46,7 @@ class RestEndpoint:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._shared = SharedReads[tuple[Principal, Period, datetime], RestAnswer]()
+        self._shared = SharedReads[tuple[int, Period, datetime], RestAnswer]()
 
     async def respond(self, request: Request[State]) -> Response:
         """Answer a GET or HEAD."""
@@ -87,7 +86,7 @@ class RestEndpoint:
             )
             return RestAnswer(orjson.dumps(_body(report)), report.sources)
 
-        answer = await self._shared.read((principal, period, now), read)
+        answer = await self._shared.read((principal.organization_id, period, now), read)
         record.sources = answer.sources
         return Response(answer.body, media_type="application/json")
 

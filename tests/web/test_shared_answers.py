@@ -107,7 +107,8 @@ def test_those_who_ask_otherwise_do_not(
 
     # Each three times: one that runs is not joined, so two must be waiting.
     assert _at_once(client, questions * 3) == alone * 3
-    assert len(questions) <= len(reads) < len(questions) * 3
+    alike = 2  # over REST, whose answers tell nothing of the key, the two of one organization ask
+    assert len(questions) - alike <= len(reads) < len(questions) * 3
 
 
 @pytest.mark.usefixtures("reads")
