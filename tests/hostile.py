@@ -3,6 +3,9 @@
 _LIMIT = "LIMIT_EXCEEDED"
 _INVALID = "GRAPHQL_VALIDATION_FAILED"
 _SYNTAX = "GRAPHQL_PARSE_FAILED"
+_INPUT = "BAD_USER_INPUT"
+
+_LISTS = "totalCalls dailyStats { date } series { end } hoursOfWeek { hour } statuses { calls }"
 
 DOCUMENTS = {
     "aliases": ("{ " + " ".join(f"a{n}: __typename" for n in range(150)) + " }", _LIMIT),
@@ -93,5 +96,46 @@ DOCUMENTS = {
     "many operations": (
         " ".join("query Same { __typename }" for _ in range(190)),
         _INVALID,
+    ),
+    "the window before, over and over": (
+        "{ callAnalytics { " + f"{_LISTS} previous {{ " * 12 + _LISTS + " }" * 14,
+        _INPUT,
+    ),
+    "series over and over": (
+        "{ callAnalytics(period: LAST_90_DAYS) { "
+        + " ".join(f"a{n}: series(grain: HOUR) {{ start end totalCalls }}" for n in range(29))
+        + " } }",
+        _INPUT,
+    ),
+    "a series of too many points": (
+        (
+            '{ callAnalytics(dates: {first: "2020-01-01", last: "2029-12-31"}, timeZone: '
+            '"Asia/Kathmandu") { series(grain: QUARTER_HOUR) { totalCalls } } }'
+        ),
+        _INPUT,
+    ),
+    "orders over and over": (
+        "{ callAnalytics { "
+        + " ".join(f"a{n}: topAssistants(minCalls: {n + 1}) {{ calls }}" for n in range(29))
+        + " } }",
+        _INPUT,
+    ),
+    "a very long name of a zone": (
+        '{ callAnalytics(timeZone: "' + "Europe/" * 12_000 + '") { totalCalls } }',
+        _INPUT,
+    ),
+    "a zone that is a path": (
+        '{ callAnalytics(timeZone: "../../../../etc/passwd") { totalCalls } }',
+        _INPUT,
+    ),
+    "assistants by the thousand": (
+        "{ callAnalytics(assistantIds: [" + "1," * 900 + "]) { totalCalls } }",
+        _INPUT,
+    ),
+    "edges by the hundred": (
+        "{ callAnalytics { durations { histogram(edges: ["
+        + ",".join(map(str, range(1, 800)))
+        + "]) { calls } } } }",
+        _INPUT,
     ),
 }
