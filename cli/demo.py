@@ -1,6 +1,7 @@
 """``call-analytics demo``: the service with calls that are made up."""
 
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -27,7 +28,11 @@ def demo(
     """Fill demo.db with demo calls, and serve it: prints a link to the explorer, and a key."""
     os.environ[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{DEMO_FILE}"
     settings = load_settings(workers=1, **({} if port is None else {"port": port}))
-    sockets = listening_sockets(settings.host, settings.port)
+    with listening_sockets(settings.host, settings.port) as sockets:
+        _show(settings, sockets)
+
+
+def _show(settings: Settings, sockets: list[socket.socket]) -> None:
     base = f"http://{_browsable(settings.host)}:{sockets[0].getsockname()[1]}"
     made = _prepare(settings)
     link_and_key = f"\nOpen  {base}/graphql#key={made.key}\nKey   {made.key}"

@@ -39,16 +39,16 @@ def serve(
         show_settings(settings, options)
         return
     configure_logging(settings.log_level)
-    sockets = listening_sockets(settings.host, settings.port)
-    try:
-        state = with_database(settings, prepare_to_serve)
-    except DatabaseUnavailable as error:
-        logging.warning("%s; serving until it does: requests get a 503", error)
-    else:
-        logging.info("the database is %s", state.value)
-        if state is DatabaseState.OUTDATED:
-            logging.warning("answers are slow until it is upgraded: call-analytics db upgrade")
-    run_server(settings, sockets)
+    with listening_sockets(settings.host, settings.port) as sockets:
+        try:
+            state = with_database(settings, prepare_to_serve)
+        except DatabaseUnavailable as error:
+            logging.warning("%s; serving until it does: requests get a 503", error)
+        else:
+            logging.info("the database is %s", state.value)
+            if state is DatabaseState.OUTDATED:
+                logging.warning("answers are slow until it is upgraded: call-analytics db upgrade")
+        run_server(settings, sockets)
 
 
 def show_settings(settings: Settings, options: Container[str]) -> None:
