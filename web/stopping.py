@@ -13,11 +13,13 @@ The exit status is 0, as it is with nginx, PostgreSQL and gunicorn, with any num
 
 import asyncio
 import ctypes
+import select
 import signal
 import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import uvicorn
@@ -25,7 +27,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 SECONDS_TO_ACCEPT = 0.3
-"""How long step 2 takes."""
+"""How long step 2 takes at least: for connections that were being completed."""
+MOST_SECONDS_TO_ACCEPT = 5.0
+"""How long it takes at most: on a busy machine the server accepts slowly."""
 
 SO_ATTACH_FILTER = 26
 """Linux's socket option, which Python's ``socket`` does not name."""
@@ -63,7 +67,8 @@ class Server(uvicorn.Server):
         """Take the three steps."""
         for listening in sockets or []:
             complete_no_connection(listening)
-        await asyncio.sleep(SECONDS_TO_ACCEPT)
+        for seconds in _pauses(sockets or []):
+            await asyncio.sleep(seconds)
         await super().shutdown(sockets)
 
 
@@ -74,10 +79,19 @@ class Workers(Multiprocess):
         """Take the first two steps for all workers, and have each take the third."""
         for listening in self.sockets:
             complete_no_connection(listening)
-        time.sleep(SECONDS_TO_ACCEPT)
+        for seconds in _pauses(self.sockets):
+            time.sleep(seconds)
         for listening in self.sockets:
             listening.close()
         super().terminate_all()
+
+
+def _pauses(sockets: Sequence[socket.socket]) -> Iterator[float]:
+    """Seconds to wait, again and again until no complete connection is left to be accepted."""
+    yield SECONDS_TO_ACCEPT
+    last = time.monotonic() + MOST_SECONDS_TO_ACCEPT
+    while time.monotonic() < last and select.select(sockets, (), (), 0)[0]:
+        yield 0.05
 
 
 def complete_no_connection(listening: socket.socket) -> None:
