@@ -60,30 +60,33 @@ def columns(
     The columns of figures that are not selected hold None.
     """
     selected = set(figures)
+    sums = _Sums(rows)
     nothing = [None] * len(rows)
-    return [
-        _column(rows, ratio) if figure in selected else nothing for figure, ratio in among.items()
-    ]
+    return [sums.of(ratio) if figure in selected else nothing for figure, ratio in among.items()]
 
 
-def _column(rows: Sequence[Any], ratio: Ratio) -> Sequence[Any]:
-    totals = _terms(rows, ratio)
-    if ratio.divisor is None:
-        return totals
-    divisors = map(attrgetter(ratio.divisor.name), rows)
-    return [
-        total / divisor if divisor else 0.0 for total, divisor in zip(totals, divisors, strict=True)
-    ]
+class _Sums:
+    """Rows of sums, column by column."""
 
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+        self._columns: dict[Measure, Sequence[int]] = {}
 
-def _terms(rows: Sequence[Any], ratio: Ratio) -> Sequence[int]:
-    (factor, measure), *others = ratio.terms
-    first = list(map(attrgetter(measure.name), rows))
-    if factor == 1 and not others:
-        return first
-    columns = [first, *(map(attrgetter(measure.name), rows) for _, measure in others)]
-    factors = [factor, *(factor for factor, _ in others)]
-    return [
-        sum(factor * value for factor, value in zip(factors, values, strict=True))
-        for values in zip(*columns, strict=True)
-    ]
+    def of(self, ratio: Ratio) -> Sequence[Any]:
+        """The values of a figure."""
+        (factor, measure), *others = ratio.terms
+        totals = self._column(measure)
+        if factor != 1:
+            totals = [factor * value for value in totals]
+        for factor, measure in others:
+            pairs = zip(totals, self._column(measure), strict=True)
+            totals = [total + factor * value for total, value in pairs]
+        if ratio.divisor is None:
+            return totals
+        pairs = zip(totals, self._column(ratio.divisor), strict=True)
+        return [total / divisor if divisor else 0.0 for total, divisor in pairs]
+
+    def _column(self, measure: Measure) -> Sequence[int]:
+        if measure not in self._columns:
+            self._columns[measure] = list(map(attrgetter(measure.name), self._rows))
+        return self._columns[measure]

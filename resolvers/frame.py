@@ -19,6 +19,8 @@ class Bucket(NamedTuple):
 
     start: datetime
     end: datetime
+    is_partial: bool
+    """Whether the window, or now, cuts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,12 @@ class Frame:
 
     def buckets(self, cut: Steps) -> list[Bucket]:
         """The buckets of a series, ascending: those that do not begin after now."""
-        if self.window.until == self.window.start:  # a date that the zone skipped
+        window, now = self.stored_window, _stored(self.now)
+        if window.start == window.end:  # a date that the zone skipped
             return []
         ends = {}
         if cut.spans:
             # Between the two parts of a date may be a date that is not in the window.
-            window = self.stored_window
             inside = {
                 span.bucket
                 for span in cut.spans
@@ -91,12 +93,16 @@ class Frame:
             }
             ends = {span.bucket: span.end for span in cut.spans if span.bucket in inside}
         else:
-            start, last = cut.rest.floor(_stored(self.window.start)), _stored(self.last)
+            start, last = cut.rest.floor(window.start), _stored(self.last)
             while start <= last:
                 ends[start] = cut.rest.next(start)
                 start = ends[start]
-        now = _stored(self.now)
-        return [Bucket(start, end) for start, end in sorted(ends.items()) if start <= now]
+        until = now if window.end is None else min(window.end, now)
+        return [
+            Bucket(start, end, is_partial=start < window.start or end > until)
+            for start, end in sorted(ends.items())
+            if start <= now
+        ]
 
 
 def _stored(moment: datetime) -> datetime:

@@ -6,7 +6,8 @@ fields of the list's items are bare attributes of rows, the list is made column 
 Whatever is unusual is left to graphql-core, so results, errors and their order stay its own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from math import isfinite
 from operator import attrgetter
 from types import NoneType
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from graphql import (
     GRAPHQL_MAX_INT,
     GRAPHQL_MIN_INT,
     GraphQLField,
+    GraphQLFloat,
     GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
@@ -111,35 +113,40 @@ def project(rows: tuple[Any, ...], columns: list[Column]) -> list[dict[str, Any]
     for column in columns:
         try:
             values = list(map(column.read, rows))
-            if not _is_serialized(values, column.serialize):
-                present = values
-                if column.is_nullable:
-                    present = [value for value in values if value is not None]
-                if _has(present, UNUSUAL):
-                    return None
-                present = list(map(column.serialize, present))
-                if _has(present, UNUSUAL):
-                    return None
-                serialized = iter(present)
-                values = [None if value is None else next(serialized) for value in values]
+            present = (
+                [value for value in values if value is not None] if column.is_nullable else values
+            )
+            serialized = _serialized(present, column.serialize)
+            if serialized is None:
+                return None
+            if column.is_nullable:
+                one_by_one = iter(serialized)
+                serialized = [None if value is None else next(one_by_one) for value in values]
         except Exception:
             return None
-        completed.append(values)
+        completed.append(serialized)
     names = [column.response_name for column in columns]
     return [dict(zip(names, values, strict=True)) for values in zip(*completed, strict=True)]
 
 
-def _has(values: Iterable[Any], types: tuple[type, ...]) -> bool:
-    """Whether any value is of one of these types."""
-    return any(issubclass(type_, types) for type_ in set(map(type, values)))
-
-
-def _is_serialized(values: list[Any], serialize: Callable[[Any], Any]) -> bool:
-    """Whether output coercion is sure to leave all values as they are."""
+def _serialized(values: list[Any], serialize: Callable[[Any], Any]) -> list[Any] | None:
+    """What output coercion makes of all values; None where any value is unusual."""
     types = set(map(type, values))
     if serialize == GraphQLInt.coerce_output_value and types == {int}:
-        return bool(min(values) >= GRAPHQL_MIN_INT and max(values) <= GRAPHQL_MAX_INT)
-    return serialize == GraphQLString.coerce_output_value and types == {str}
+        if min(values) >= GRAPHQL_MIN_INT and max(values) <= GRAPHQL_MAX_INT:
+            return values
+    elif serialize == GraphQLFloat.coerce_output_value and types <= {int, float}:
+        numbers = list(map(float, values))
+        if all(map(isfinite, numbers)):
+            return numbers
+    elif serialize == GraphQLString.coerce_output_value and types == {str}:
+        return values
+    if any(issubclass(type_, UNUSUAL) for type_ in types):
+        return None
+    found = list(map(serialize, values))
+    if any(issubclass(type_, UNUSUAL) for type_ in set(map(type, found))):
+        return None
+    return found
 
 
 def _is_bare(field: GraphQLField) -> bool:
