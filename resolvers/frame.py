@@ -1,26 +1,35 @@
 """A frame: a window in its zone, and how it is cut into buckets."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+from cachetools import LRUCache, cached
 
 from call_analytics.db.figures.query import Steps
 from call_analytics.db.figures.query import Window as StoredWindow
+from call_analytics.db.rollups.grains import Grain
 from call_analytics.resolvers.calendar import Step, steps
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.question import Selection
 from call_analytics.resolvers.series_points import checked_points
 from call_analytics.resolvers.window import Window
 
+REMEMBERED_BUCKETS = 100_000
+"""Bound of the memory of buckets, some 50 MB."""
+
 
 class Bucket(NamedTuple):
-    """A bucket's own bounds, as stored timestamps."""
+    """A bucket's own bounds."""
 
     start: datetime
+    """As a stored timestamp, and so is ``end``."""
     end: datetime
-    is_partial: bool
-    """Whether the window, or now, cuts it."""
+    local_start: datetime
+    """With the zone's offset, and so is ``local_end``."""
+    local_end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +92,55 @@ class Frame:
         window, now = self.stored_window, _stored(self.now)
         if window.start == window.end:  # a date that the zone skipped
             return []
-        ends = {}
-        if cut.spans:
-            # Between the two parts of a date may be a date that is not in the window.
-            inside = {
-                span.bucket
-                for span in cut.spans
-                if window.start < span.end and (window.end is None or span.start < window.end)
-            }
-            ends = {span.bucket: span.end for span in cut.spans if span.bucket in inside}
-        else:
-            start, last = cut.rest.floor(window.start), _stored(self.last)
-            while start <= last:
-                ends[start] = cut.rest.next(start)
-                start = ends[start]
-        until = now if window.end is None else min(window.end, now)
-        return [
-            Bucket(start, end, is_partial=start < window.start or end > until)
-            for start, end in sorted(ends.items())
-            if start <= now
-        ]
+        if not cut.spans:
+            first, last = cut.rest.floor(window.start), cut.rest.floor(_stored(self.last))
+            found = _of_grain(cut.rest, self.zone, first, last)
+            return [bucket for bucket in found if bucket.start <= now]
+        # Between the two parts of a date may be a date that is not in the window.
+        inside = {
+            span.bucket
+            for span in cut.spans
+            if window.start < span.end and (window.end is None or span.start < window.end)
+        }
+        found = _of_spans(cut, self.zone)
+        return [bucket for bucket in found if bucket.start <= now and bucket.start in inside]
+
+    def are_partial(self, buckets: Sequence[Bucket]) -> list[bool]:
+        """Which buckets the window, or now, cuts."""
+        window, until = self.stored_window, _stored(self.now)
+        if window.end is not None:
+            until = min(window.end, until)
+        return [bucket.start < window.start or bucket.end > until for bucket in buckets]
+
+
+_remembered: LRUCache[Any, tuple[Bucket, ...]] = LRUCache(REMEMBERED_BUCKETS, getsizeof=len)
+"""They are the same from request to request."""
+
+
+@cached(_remembered)
+def _of_grain(grain: Grain, zone: ZoneInfo, first: datetime, last: datetime) -> tuple[Bucket, ...]:
+    ends = {}
+    start = first
+    while start <= last:
+        ends[start] = grain.next(start)
+        start = ends[start]
+    return _local(ends, zone)
+
+
+@cached(_remembered)
+def _of_spans(cut: Steps, zone: ZoneInfo) -> tuple[Bucket, ...]:
+    return _local({span.bucket: span.end for span in cut.spans}, zone)
+
+
+def _local(ends: Mapping[datetime, datetime], zone: ZoneInfo) -> tuple[Bucket, ...]:
+    """Buckets, from the start and the end of each."""
+
+    def local(moment: datetime) -> datetime:
+        return moment.replace(tzinfo=UTC).astimezone(zone)
+
+    return tuple(
+        Bucket(start, end, local(start), local(end)) for start, end in sorted(ends.items())
+    )
 
 
 def _stored(moment: datetime) -> datetime:

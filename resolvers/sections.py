@@ -23,7 +23,7 @@ from call_analytics.resolvers.calendar import Step, hours_of_week
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.figures import FIGURES, NO_CALLS, added, columns, measures_of
-from call_analytics.resolvers.frame import Bucket, Frame
+from call_analytics.resolvers.frame import Frame
 from call_analytics.resolvers.question import (
     DAILY,
     NAME,
@@ -119,25 +119,12 @@ def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
         if late:
             sums[last] = added(late)
         found = columns([sums.get(bucket.start, NO_CALLS) for bucket in buckets], figures)
-        starts, ends = _local_bounds(frame.zone, buckets)
-        are_partial = [bucket.is_partial for bucket in buckets]
-        points = zip(starts, ends, are_partial, *found, strict=True)
+        starts = [bucket.local_start for bucket in buckets]
+        ends = [bucket.local_end for bucket in buckets]
+        points = zip(starts, ends, frame.are_partial(buckets), *found, strict=True)
         return {"series": {step: tuple(map(SeriesPoint._make, points))}}
 
     return Section(Group(measures_of(figures), steps=cut, window=frame.number), fields)
-
-
-def _local_bounds(
-    zone: ZoneInfo, buckets: Sequence[Bucket]
-) -> tuple[Sequence[datetime], Sequence[datetime]]:
-    """When buckets begin and end on the local clock."""
-    starts = [_local(bucket.start, zone) for bucket in buckets]
-    # Most buckets end where the next one begins.
-    ends = [
-        start if bucket.end == after.start else _local(bucket.end, zone)
-        for bucket, after, start in zip(buckets, buckets[1:], starts[1:], strict=False)
-    ]
-    return starts, [*ends, _local(buckets[-1].end, zone)]
 
 
 def _assistants(

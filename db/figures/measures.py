@@ -50,11 +50,17 @@ COMPLETED_DURATION = Measure(
     ),
 )
 """Seconds, over completed calls."""
+
+
+def is_averaged(status: Column, duration: Column) -> ColumnElement[bool]:
+    """Whether an average counts a call: it is completed, and its duration neither null nor 0."""
+    counts: ColumnElement[bool] = (status == literal_column("'completed'")) & (duration != _ZERO)
+    return counts
+
+
 COMPLETED_TIMED = Measure(
     "completed_timed",
-    lambda status, duration: case(
-        ((status == literal_column("'completed'")) & (duration != _ZERO), _ONE), else_=_ZERO
-    ),
+    lambda status, duration: case((is_averaged(status, duration), _ONE), else_=_ZERO),
 )
 """Completed calls whose duration is neither null nor 0: what an average divides by."""
 

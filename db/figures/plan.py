@@ -106,6 +106,7 @@ def plan(
                 tenancy=tenancy,
                 use_rollups=need.use_rollups,
                 is_narrowed=is_narrowed,
+                only_averaged=all(its.dimensions == (AVERAGED_DURATION,) for its in served),
             )
         )
     planned = tuple(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, String, case
 from sqlalchemy.types import TypeEngine
 
-from call_analytics.db.figures.measures import CALLS, COMPLETED_TIMED, Measure
+from call_analytics.db.figures.measures import CALLS, Measure, is_averaged
 from call_analytics.db.rollups.grains import Grain
 
 
@@ -108,9 +108,7 @@ STATUS = Dimension("status", String(), lambda calls: calls.status, is_stored=Fal
 AVERAGED_DURATION = Dimension(
     "averaged_duration",
     BigInteger(),
-    lambda calls: case(
-        (COMPLETED_TIMED.of_one_call(calls.status, calls.duration) == 1, calls.duration)
-    ),
+    lambda calls: case((is_averaged(calls.status, calls.duration), calls.duration)),
     is_stored=False,
 )
 """Seconds of a call that an average counts; null for all other calls."""

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Label
 from sqlalchemy.sql.selectable import CTE
 
-from call_analytics.db.figures.measures import Measure, sums_of_calls, total_of
-from call_analytics.db.figures.query import Dimension
+from call_analytics.db.figures.measures import Measure, is_averaged, sums_of_calls, total_of
+from call_analytics.db.figures.query import AVERAGED_DURATION, Dimension
 from call_analytics.db.figures.tile_tables import TILE_TABLES, Columns, TileTables
 from call_analytics.db.functions import among, hour_of_week, is_instant
 from call_analytics.db.models import Call
@@ -58,6 +58,8 @@ class Source(NamedTuple):
     use_rollups: bool
     is_narrowed: bool
     """Whether only the calls of some assistants count."""
+    only_averaged: bool
+    """Whether only calls that an average counts do. Their durations are its only dimension."""
 
     @property
     def has_steps(self) -> bool:
@@ -118,9 +120,14 @@ def _calls(source: Source, tables: TileTables) -> Select[Any]:
         started_at < tiles.c.end,
         is_instant(started_at),
     )
+    if source.only_averaged:
+        condition &= is_averaged(calls.c.status, calls.c.duration)
     rows, columns = tables.join(tiles, calls, condition)
     keys = _buckets(source, tiles, columns.started_at)
-    keys += [dimension.of_call(columns).label(dimension.name) for dimension in source.dimensions]
+    if source.only_averaged:
+        keys.append(columns.duration.label(AVERAGED_DURATION.name))
+    else:
+        keys += [its.of_call(columns).label(its.name) for its in source.dimensions]
     sums = sums_of_calls(source.measures, columns.status, columns.duration)
     return select(*keys, *sums).select_from(rows).group_by(*keys)
 

@@ -111,12 +111,14 @@ def test_the_buckets_of_a_series_are_the_oracle_s(data: st.DataObject, step: Ste
         week_starts_on=case.week_starts_on.value,
     )
 
-    # Between the two parts of the first or last date may be one that is not in the window.
+    # Between the two parts of the first or last date may be one that is not in the window, or that
+    # has not begun.
     inside = {
         span.bucket
         for span in found.spans
         if start < span.end.replace(tzinfo=UTC)
         and (until is None or span.start.replace(tzinfo=UTC) < until)
+        and span.bucket.replace(tzinfo=UTC) <= case.now
     }
     ends = {span.bucket: span.end for span in found.spans if span.bucket in inside}
     if case.zone == "UTC" and step is not Step.WEEK:
