@@ -161,6 +161,30 @@ def _is_instant_sqlite(element: is_instant, compiler: SQLCompiler, **kwargs: Any
     )
 
 
+class is_within(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
+    """``is_within(moment, start, end)``: whether a stored timestamp is an instant between the two.
+
+    The start counts, the end does not; it may be the end of time.
+    """
+
+    inherit_cache = True  # and no Boolean type, which SQLite would compare with 1
+
+
+@compiles(is_within, "postgresql")
+def _is_within_postgresql(element: is_within, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # No start is before the year 1. Two bounds, and not four, are looked at for each row.
+    moment, start, end = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"({moment} >= {start} AND {moment} < LEAST({end}, TIMESTAMP '10000-01-01'))"
+
+
+@compiles(is_within, "sqlite")
+def _is_within_sqlite(element: is_within, compiler: SQLCompiler, **kwargs: Any) -> str:
+    moment, *_ = element.clauses
+    bounded, start, end = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    instant = compiler.process(is_instant(moment), **kwargs)
+    return f"({bounded} >= {start} AND {bounded} < {end} AND {instant})"
+
+
 class among(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
     """``among(column, subquery)``: whether the subquery yields the column's value.
 

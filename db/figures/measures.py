@@ -73,7 +73,11 @@ def sums_of_calls(
 ) -> list[Label[Any]]:
     """The measures, each labelled with its name, of the calls that a SELECT groups together."""
     return [
-        func.sum(measure.of_one_call(status, duration)).label(measure.name) for measure in measures
+        # As the sum of ones, and quicker.
+        (
+            func.count() if measure is CALLS else func.sum(measure.of_one_call(status, duration))
+        ).label(measure.name)
+        for measure in measures
     ]
 
 

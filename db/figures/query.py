@@ -92,7 +92,7 @@ class Dimension:
     """The name of its column, in answers and in rollups."""
     type: TypeEngine[Any]
     of_call: Callable[[Any], ColumnElement[Any]]
-    """A call's value, made of the columns of the table of calls."""
+    """A call's value, made of these of its columns: ``assistant_id``, ``status``, ``duration``."""
     is_stored: bool
     """Whether rollups keep it."""
 

@@ -28,7 +28,7 @@ from sqlalchemy.sql.selectable import CTE
 from call_analytics.db.figures.measures import Measure, is_averaged, sums_of_calls, total_of
 from call_analytics.db.figures.query import AVERAGED_DURATION, Dimension
 from call_analytics.db.figures.tile_tables import TILE_TABLES, Columns, TileTables
-from call_analytics.db.functions import among, hour_of_week, is_instant
+from call_analytics.db.functions import among, hour_of_week, is_within
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
@@ -113,16 +113,14 @@ def _calls(source: Source, tables: TileTables) -> Select[Any]:
     """The calls in the tiles, summed up."""
     tiles = tables.table(source.tiles_of_calls)
     calls = Call.__table__
-    started_at = calls.c.started_at
     condition = and_(
         in_scope(calls.c, source.tenancy, among_ids=_asked_ids(source, tables)),
-        started_at >= tiles.c.start,
-        started_at < tiles.c.end,
-        is_instant(started_at),
+        is_within(calls.c.started_at, tiles.c.start, tiles.c.end),
     )
     if source.only_averaged:
         condition &= is_averaged(calls.c.status, calls.c.duration)
-    rows, columns = tables.join(tiles, calls, condition)
+    needed = [calls.c.started_at, calls.c.assistant_id, calls.c.status, calls.c.duration]
+    rows, columns = tables.join(tiles, needed, condition)
     keys = _buckets(source, tiles, columns.started_at)
     if source.only_averaged:
         keys.append(columns.duration.label(AVERAGED_DURATION.name))
@@ -145,7 +143,7 @@ def _sums(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
     )
     if asked is not None:
         condition &= among(table.c.assistant_id, asked.scalar_subquery())
-    rows, columns = tables.join(tiles, table, condition)
+    rows, columns = tables.join(tiles, list(table.c), condition)
     # Where rows are their own buckets, they are rows of the grain that their buckets have.
     keys = _buckets(source, tiles, columns.bucket, itself=columns.bucket)
     return _stored(source, keys, rows, columns)

@@ -27,7 +27,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.tiles import Tile
-from call_analytics.db.models import OPTIONAL
 
 Columns = Any
 """The columns of a table, by their names."""
@@ -64,11 +63,9 @@ class TileTables(Protocol):
         ...
 
     def join(
-        self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
+        self, tiles: FromClause, columns: Sequence[Any], condition: ColumnElement[bool]
     ) -> tuple[FromClause, Columns]:
-        """The rows of a table that meet a condition on it and on the tiles, and its columns.
-
-        Those that a database need not have are not among them.
+        """The rows of a table that meet a condition on it and on the tiles, and these columns.
 
         For each tile the index of the table is searched once, whatever the planner knows of it.
         """
@@ -106,11 +103,10 @@ class PostgreSQLTileTables:
         return list(values)
 
     def join(
-        self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
+        self, tiles: FromClause, columns: Sequence[Any], condition: ColumnElement[bool]
     ) -> tuple[FromClause, Columns]:
         # The planner does not take a subquery with an OFFSET apart.
-        there = (column for column in table.c if OPTIONAL not in column.info)
-        rows = select(*there).where(condition).offset(literal_column("0")).lateral()
+        rows = select(*columns).where(condition).offset(literal_column("0")).lateral()
         return tiles.join(rows, true()), rows.c
 
 
@@ -154,8 +150,9 @@ class SQLiteTileTables:
         return orjson.dumps(values, default=str).decode()
 
     def join(
-        self, tiles: FromClause, table: FromClause, condition: ColumnElement[bool]
+        self, tiles: FromClause, columns: Sequence[Any], condition: ColumnElement[bool]
     ) -> tuple[FromClause, Columns]:
+        table = columns[0].table
         return tiles.join(table, condition), table.c
 
 

@@ -126,8 +126,9 @@ def test_percentiles_and_histograms_are_told_apart(platform: Platform) -> None:
 
 
 def test_calls_are_read_once(platform: Platform) -> None:
+    bounds = {"sqlite": 2, "postgresql": 1}[platform.reader.dialect.name]  # of one read
     for groups in EVERY_SELECTION:
-        assert _sql(platform, groups, use_rollups=False).count("started_at >=") == 2
+        assert _sql(platform, groups, use_rollups=False).count("started_at >=") == bounds
 
 
 def _sql(platform: Platform, groups: tuple[Group, ...], *, use_rollups: bool) -> str:
