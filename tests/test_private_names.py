@@ -82,7 +82,13 @@ UNDOCUMENTED = {
             "RequestResponseCycle.response_started",
         },
         "uvicorn.server": {"Server.shutdown"},
-        "uvicorn.supervisors": {"Multiprocess.sockets", "Multiprocess.terminate_all"},
+        "uvicorn.supervisors": {
+            "Multiprocess.init_processes",
+            "Multiprocess.keep_subprocess_alive",
+            "Multiprocess.processes",
+            "Multiprocess.sockets",
+            "Multiprocess.terminate_all",
+        },
     },
 }
 """Modules, and names of them, that no page of a dependency's documentation describes."""

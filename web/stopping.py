@@ -75,6 +75,22 @@ class Server(uvicorn.Server):
 class Workers(Multiprocess):
     """Several server processes. A worker that stops alone leaves its connections to the others."""
 
+    def init_processes(self) -> None:
+        """Start the workers."""
+        super().init_processes()
+        self._leave_pipes_to_workers()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have died, or do not answer."""
+        super().keep_subprocess_alive()
+        self._leave_pipes_to_workers()
+
+    def _leave_pipes_to_workers(self) -> None:
+        # A pipe whose only other end a worker holds ends with it. So nobody waits for the answer of
+        # one that dies while it is asked, until the time that a slow one may take is over.
+        for process in self.processes:
+            process.child_conn.close()
+
     def terminate_all(self) -> None:
         """Take the first two steps for all workers, and have each take the third."""
         for listening in self.sockets:

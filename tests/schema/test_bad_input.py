@@ -170,3 +170,20 @@ def test_nulls_are_as_nothing(ask: Ask) -> None:
 
 def _errors(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(error["message"], error["extensions"]["code"]) for error in answer["errors"]]
+
+
+def test_too_many_statuses_are_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("call_analytics.resolvers.sections.MAX_STATUSES", 4)
+    document = "{ callAnalytics(period: LAST_90_DAYS) { statuses { status } } }"
+    assert len(ask(document)["data"]["callAnalytics"]["statuses"]) == 4
+
+    monkeypatch.setattr("call_analytics.resolvers.sections.MAX_STATUSES", 3)
+    assert _errors(ask(document)) == [
+        (
+            (
+                "statuses: the calls of this window have more than 3 different statuses. Choose a "
+                "shorter window."
+            ),
+            "BAD_USER_INPUT",
+        )
+    ]
