@@ -137,7 +137,8 @@ def _serialized(values: list[Any], serialize: Callable[[Any], Any]) -> list[Any]
             return values
     elif serialize == GraphQLFloat.coerce_output_value and types <= {int, float}:
         numbers = list(map(float, values))
-        if all(map(isfinite, numbers)):
+        # graphql-core refuses a whole number that no float is equal to.
+        if numbers == values and all(map(isfinite, numbers)):
             return numbers
     elif serialize == GraphQLString.coerce_output_value and types == {str}:
         return values

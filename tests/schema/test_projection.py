@@ -135,6 +135,16 @@ def _selections(draw: st.DrawFn, depth: int = 2) -> str:
     as_list=st.booleans(),
     root=st.sampled_from(["items", "maybeItems"]),
 )
+@example(  # a whole number that no float is equal to
+    selection="amount",
+    fragment="number",
+    rows=(
+        Row(1, 0.0, "a", dt.date(2026, 3, 10), None, "t"),
+        Row(1, 2**53 + 1, "a", dt.date(2026, 3, 10), None, "t"),
+    ),
+    as_list=False,
+    root="items",
+)
 @example(  # one item waits for its fields while the next has failed already
     selection="awaited number",
     fragment="number",
@@ -145,7 +155,7 @@ def _selections(draw: st.DrawFn, depth: int = 2) -> str:
     as_list=False,
     root="items",
 )
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=600)
 def test_any_selection_of_any_rows_comes_to_the_same(
     selection: str, fragment: str, rows: tuple[Any, ...], as_list: bool, root: str
 ) -> None:
