@@ -5,10 +5,13 @@ of client code reads that from ``@specifiedBy``.
 """
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import suppress
 from operator import methodcaller
-from typing import NewType
+from typing import Any, NewType
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 RFC_3339 = "https://datatracker.ietf.org/doc/html/rfc3339#section-5.6"
@@ -21,10 +24,16 @@ TimeZone = NewType("TimeZone", str)
 _write = methodcaller("isoformat")
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise ValueError(f"TimeZone cannot represent a non string value: {value!r:.50}")
+def _reader(name: str, read: Callable[[str], Any], example: str) -> Callable[[object], Any]:
+    """Reads the values of a scalar, which are strings."""
+
+    def parse(value: object) -> Any:  # noqa: ANN401 - as the scalar is
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return read(value)
+        raise GraphQLError(f"{name} cannot represent {value!r:.50}; write it as in '{example}'.")
+
+    return parse
 
 
 SCALARS: dict[object, ScalarDefinition] = {
@@ -33,7 +42,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A calendar date, as in `2026-03-10`: `full-date` of RFC 3339.",
         specified_by_url=RFC_3339,
         serialize=_write,
-        parse_value=dt.date.fromisoformat,
+        parse_value=_reader("Date", dt.date.fromisoformat, "2026-03-10"),
     ),
     dt.datetime: strawberry.scalar(
         name="DateTime",
@@ -41,7 +50,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         "`date-time` of RFC 3339.",
         specified_by_url=RFC_3339,
         serialize=_write,
-        parse_value=dt.datetime.fromisoformat,
+        parse_value=_reader("DateTime", dt.datetime.fromisoformat, "2026-03-10T12:00:00Z"),
     ),
     TimeZone: strawberry.scalar(
         name="TimeZone",
@@ -49,6 +58,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         "`UTC`. Names for the same zone, such as `Asia/Calcutta`, are zones too.",
         specified_by_url=IANA_TIME_ZONES,
         serialize=str,
-        parse_value=_text,
+        parse_value=_reader("TimeZone", str, "Europe/Berlin"),
     ),
 }

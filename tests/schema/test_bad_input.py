@@ -135,6 +135,9 @@ VARIABLES: list[tuple[str, str, Any, str]] = [
     ('$z: TimeZone! = "No/Where"', "timeZone: $z", ..., "`timeZone`: there is no zone"),
     ("$d: DateRange", "dates: $d", {"first": "2026-03-02", "last": "2026-03-01"}, "`dates.first`"),
     ("$d: DateRange", "dates: $d", {"first": "2026-03-32", "last": "2026-04-01"}, "Variable '$d'"),
+    ("$d: DateRange", "dates: $d", {"first": 20260301, "last": "2026-03-02"}, "Variable '$d'"),
+    ("$d: DateRange", "dates: $d", {"first": "2026-03-01", "last": True}, "Variable '$d'"),
+    ("$i: InstantRange", "instants: $i", {"start": 1, "end": "2026-03-02T00:00Z"}, "Variable '$i'"),
     ("$i: [Int!]", "assistantIds: $i", IDS, "`assistantIds` may hold 500 ids"),
     ("$i: [Int!]", "assistantIds: $i", [2**31], "Variable '$i' has invalid value"),
 ]
@@ -153,6 +156,25 @@ def test_variables_are_refused_alike(
     assert message in found
     assert "\n" not in found
     assert code == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ('dates: {first: 20260301, last: "2026-03-02"}', "Date cannot represent"),
+        ("dates: {first: TODAY, last: []}", "Date cannot represent"),
+        ('dates: {first: "2026-02-30", last: "2026-03-02"}', "'2026-02-30'; write it as in '2026-"),
+        ('instants: {start: "now", end: "then"}', "'now'; write it as in '2026-03-10T12:00:00Z'"),
+        ("instants: {start: 1.5, end: {}}", "DateTime cannot represent"),
+        ("timeZone: 5", "TimeZone cannot represent"),
+        ("timeZone: {name: UTC}", "TimeZone cannot represent"),
+    ],
+)
+def test_a_literal_of_another_kind_is_no_fault_of_ours(ask: Ask, window: str, message: str) -> None:
+    found = _errors(ask(f"{{ callAnalytics({window}) {{ totalCalls }} }}"))
+
+    assert message in found[0][0]
+    assert {code for _, code in found} == {"GRAPHQL_VALIDATION_FAILED"}
 
 
 def test_nulls_are_as_nothing(ask: Ask) -> None:
