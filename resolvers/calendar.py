@@ -1,4 +1,4 @@
-"""The calendar of a time zone: how time is cut into steps. ``zoneinfo`` is used here only.
+"""The calendar of a time zone: how time is cut into steps, and where offsets from UTC change.
 
 A local date is that of an instant in the zone, by the zone's rules at that instant. So a day may
 have 23 or 25 hours, and where clocks are set back over midnight, a date has two spans.

@@ -139,7 +139,7 @@ class Report:
     before: int = 0
     """How many windows before the one that was asked for this one is."""
     sources: tuple[str, ...] = ()
-    """What was read: the calls, or rollups and the calls at the window's edge."""
+    """What was read: ``calls``, or ``calls`` and ``rollups``."""
     total_calls: int | None = None
     completed_calls: int | None = None
     failed_calls: int | None = None

@@ -12,7 +12,7 @@ from call_analytics.resolvers.window import Period
 
 
 class AssistantOrderField(Enum):
-    """What assistants may be ordered by; the value is the name in ``resolvers/question.py``."""
+    """What assistants may be ordered by; the value is a key of ``FIGURES``, or ``NAME``."""
 
     NAME = "name"
     TOTAL_CALLS = "total_calls"
@@ -53,12 +53,12 @@ _describe(
         Period.LAST_7_DAYS: "The last 7 times 24 hours, which normally touch eight dates.",
         Period.LAST_30_DAYS: "The last 30 times 24 hours.",
         Period.LAST_90_DAYS: "The last 90 times 24 hours.",
-        Period.TODAY: "The date that it is now.",
-        Period.THIS_WEEK: "The week that it is now; it begins on `weekStartsOn`.",
-        Period.THIS_MONTH: "The month that it is now.",
-        Period.THIS_QUARTER: "The quarter that it is now: three months from January, April, July "
+        Period.TODAY: "The current date in `timeZone`.",
+        Period.THIS_WEEK: "The current week; it begins on `weekStartsOn`.",
+        Period.THIS_MONTH: "The current month.",
+        Period.THIS_QUARTER: "The current quarter: three months from January, April, July "
         "or October on.",
-        Period.THIS_YEAR: "The year that it is now.",
+        Period.THIS_YEAR: "The current year.",
         Period.YESTERDAY: "The date before today.",
         Period.LAST_WEEK: "The week before this one.",
         Period.LAST_MONTH: "The month before this one.",

@@ -35,7 +35,7 @@ class InstantRangeInput:
         "1970 to 2200."
     )
     end: dt.datetime = strawberry.field(
-        description="The first instant that counts no more, written in the same way."
+        description="The end of the window, itself not included, written in the same way."
     )
 
     def asked(self) -> window.InstantRange:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLimits:
-    """The most that a document may have; ``schema.types.Limits`` describes each for clients."""
+    """The most that a document may have; ``limits_type.Limits`` describes each for clients."""
 
     max_tokens: int
     max_depth: int

@@ -30,8 +30,8 @@ class Limits:
     max_directives: int = strawberry.field(description="Directives of a document.")
     max_errors: int = strawberry.field(description="Errors that one response tells.")
     max_lists: int = strawberry.field(
-        description="Lists of one `callAnalytics`, those of `previous` included; the figures of a "
-        "window count as one, and so do percentiles and histograms."
+        description="Lists of one `callAnalytics`, those of `previous` included. The figures of a "
+        "window count as one, all its percentiles as one, and all its histograms as one."
     )
     max_assistants: int = strawberry.field(description="`limit` of `topAssistants`.")
     max_assistant_ids: int = strawberry.field(description="Ids in `assistantIds`.")

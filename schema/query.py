@@ -52,7 +52,8 @@ async def _call_analytics(  # noqa: PLR0917 - Strawberry passes them by name
         list[int] | None,
         strawberry.argument(
             description="Only calls of these assistants count. Ids that are not your "
-            "organization's have no calls; `[]` is nobody, null is everybody."
+            "organization's have no calls. `[]` counts no calls; null, or no argument, those of "
+            "all assistants. At most 500 ids."
         ),
     ] = strawberry.UNSET,
 ) -> Report:

@@ -55,7 +55,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     TimeZone: strawberry.scalar(
         name="TimeZone",
         description="A time zone, by its name in the IANA database, as in `Europe/Berlin` or "
-        "`UTC`. Names for the same zone, such as `Asia/Calcutta`, are zones too.",
+        "`UTC`. Old names such as `Asia/Calcutta` are accepted. Case matters.",
         specified_by_url=IANA_TIME_ZONES,
         serialize=str,
         parse_value=_reader("TimeZone", str, "Europe/Berlin"),

@@ -16,7 +16,7 @@ from call_analytics.schema.inputs import AssistantOrderInput, assistant_order
 from call_analytics.schema.scalars import TimeZone
 from call_analytics.schema.selection import LONGEST, SHORTEST
 
-EVERY_CALL = "Reads every call of the window, so its cost grows with them; it counts as a request."
+EVERY_CALL = "Reads every call of the window: more calls cost more. Counts as a request."
 
 
 class _Rows:
@@ -80,8 +80,8 @@ class SeriesPointType(CallFigures):
 
     start: dt.datetime = strawberry.field(
         description="The bucket's first instant, with the offset of `timeZone`: its first ten "
-        "characters are the local date. The first bucket may begin before the window, whose part "
-        "of it counts."
+        "characters are the local date. The first bucket may begin before the window; only its "
+        "calls inside the window count."
     )
     end: dt.datetime = strawberry.field(
         description="The instant at which the bucket ends, which is no part of it."
@@ -130,10 +130,10 @@ class HistogramBin:
     """A bin in ``histogram``."""
 
     from_: int = strawberry.field(
-        name="from", description="Seconds: the shortest duration that counts."
+        name="from", description="Seconds: the lower edge, itself included."
     )
     to: int | None = strawberry.field(
-        description="Seconds: the shortest duration that counts no more; null in the last bin."
+        description="Seconds: the upper edge, itself not included; null in the last bin."
     )
     calls: int = strawberry.field(description="Calls between the two.")
 
@@ -216,8 +216,8 @@ def _top_assistants(
     min_calls: Annotated[
         int,
         strawberry.argument(
-            description="Only assistants with so many calls or more, 1 at least. Keeps those whose "
-            "rates mean little out of an order by a rate."
+            description="Only assistants with at least so many calls; 1 is the least. Use it with "
+            "an order by a rate, because a rate of few calls means little."
         ),
     ] = 1,
 ) -> tuple[AssistantRow, ...]:
@@ -227,8 +227,8 @@ def _top_assistants(
 
 @strawberry.type(
     description="The figures of one organization's calls in one window. All of them, `previous` "
-    "included, come from one snapshot of the data, so the days always add up to the totals. Select "
-    "what you need: nothing else is computed."
+    "included, come from one snapshot of the data, so `dailyStats` always adds up to the totals. "
+    "Select what you need: nothing else is computed."
 )
 class CallAnalytics(CallFigures):
     """The answer of ``callAnalytics``."""
@@ -261,7 +261,8 @@ class CallAnalytics(CallFigures):
         graphql_type=list[SeriesPointType],
         description="The window cut into buckets, ascending, those without calls included: every "
         "bucket that begins before the window's end and not after now. Calls that are stamped "
-        "later count in the last, so the points add up to the totals. At most 2,500 points.",
+        "later count in the last, so the points add up to the totals; but a window that begins "
+        "after now may have no points. At most 2,500 points.",
     )
     top_assistants = strawberry.field(
         _top_assistants,
@@ -276,13 +277,14 @@ class CallAnalytics(CallFigures):
     )
     statuses: list[StatusStat] = strawberry.field(
         description="Each status that occurs, most calls first; ties in the order of their "
-        f"characters. {EVERY_CALL}"
+        f"characters. At most 1,000 statuses. {EVERY_CALL}"
     )
     durations: DurationStats = strawberry.field(
         description=f"How long calls take: percentiles and a histogram. {EVERY_CALL}"
     )
     previous: "CallAnalytics" = strawberry.field(
-        description="The same for the window before, to compare with: as long, and ending where "
-        "this one starts; of a calendar period that it is now, the one before up to the same "
-        "reading of the clock. Counts as a request."
+        description="The same for the window before, to compare with. Of a rolling period or "
+        "`instants`: as long, ending where this one starts. Of `dates`: as many dates before. Of a "
+        "past calendar period: the one before that. Of the current one: the one before, up to the "
+        "same local time. Counts as a request."
     )

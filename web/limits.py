@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
-    """The limits of one request; ``schema.types.Limits`` describes each for clients."""
+    """The limits of one request; ``schema.limits_type.Limits`` describes each for clients."""
 
     max_body_bytes: int
     max_concurrent_requests: int
