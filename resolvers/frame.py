@@ -11,7 +11,7 @@ from cachetools import LRUCache, cached
 from call_analytics.db.figures.query import Steps
 from call_analytics.db.figures.query import Window as StoredWindow
 from call_analytics.db.rollups.grains import Grain
-from call_analytics.resolvers.calendar import Step, steps
+from call_analytics.resolvers.calendar import Step, points, steps
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.question import Selection
 from call_analytics.resolvers.series_points import checked_points
@@ -70,18 +70,23 @@ class Frame:
         )
 
     def points(self, selection: Selection) -> int:
-        """How many points all series of the window have, under all of their aliases.
+        """How many points all series of the window have, under all of their aliases, and how many
+        dates ``daily_stats`` may have.
 
         Raises:
             BadInput: where one has too many.
         """
-        return sum(
+        first, last = self.window.start, self.last
+        dates = 0
+        if selection.daily is not None:
+            dates = points(Step.DAY, self.zone, first=first, last=last)
+        return dates + sum(
             selection.series_aliases[step]
             * checked_points(
                 step,
                 self.zone,
-                first=self.window.start,
-                last=self.last,
+                first=first,
+                last=last,
                 week_starts_on=self.week_starts_on,
             )
             for step in selection.series

@@ -9,7 +9,8 @@ from call_analytics.resolvers.errors import BadInput
 
 MAX_SERIES_POINTS = 2_500
 MAX_POINTS_TOGETHER = 2 * MAX_SERIES_POINTS
-"""Points of all series of one answer, aliases and the windows before it included."""
+"""Points of all series of one answer, and dates of all daily statistics, aliases and the windows
+before it included."""
 
 
 def checked_points(
@@ -44,6 +45,6 @@ def check_together(points: int) -> None:
     """
     if points > MAX_POINTS_TOGETHER:
         raise BadInput(
-            f"series: all of them together would make {points:,} points, and "
+            f"series and dailyStats: together they would make {points:,} points, and "
             f"{MAX_POINTS_TOGETHER:,} are the limit."
         )

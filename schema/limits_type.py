@@ -39,8 +39,8 @@ class Limits:
         description="Days of `dates`, and times 24 hours of `instants`."
     )
     max_series_points: int = strawberry.field(
-        description="Points of a `series`. All series of one `callAnalytics`, aliases and "
-        "`previous` included, may have twice as many."
+        description="Points of a `series`. All series and `dailyStats` of one "
+        "`callAnalytics`, aliases and `previous` included, may have twice as many."
     )
     max_histogram_edges: int = strawberry.field(description="`edges` of a `histogram`.")
     max_concurrent_requests: int = strawberry.field(

@@ -6,8 +6,9 @@ SQL: the plan says all that a statement depends on, and so it is the key by whic
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
+
+from cachetools import LRUCache, cached
 
 from call_analytics.db.figures.measures import CALLS, MEASURES, Measure
 from call_analytics.db.figures.query import (
@@ -22,6 +23,9 @@ from call_analytics.db.figures.query import (
 )
 from call_analytics.db.figures.sources import Buckets, Source
 from call_analytics.db.tenant import Tenancy
+
+REMEMBERED_SPANS = 100_000
+"""Bound of the memory of plans, some 30 MB."""
 
 
 class PlannedGroup(NamedTuple):
@@ -77,7 +81,12 @@ _DISTRIBUTION = Group(frozenset({CALLS}), dimensions=(AVERAGED_DURATION,))
 """What ``NearestRanks`` and ``CallsBelow`` are made of."""
 
 
-@lru_cache(maxsize=256)
+def _weight(found: "tuple[Plan, tuple[Need, ...]]") -> int:
+    """What remembering a plan costs: the spans of its steps are kept with it."""
+    return 10 + sum(len(need.steps.spans) for need in found[1] if isinstance(need.steps, Steps))
+
+
+@cached(LRUCache(REMEMBERED_SPANS, getsizeof=_weight))
 def plan(
     groups: tuple[Group | NearestRanks | CallsBelow, ...],
     dialect: str,

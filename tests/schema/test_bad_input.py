@@ -71,7 +71,14 @@ CASES: list[tuple[str, str]] = [
             "(period: LAST_90_DAYS) { a: series(grain: HOUR) { totalCalls } "
             "previous { b: series(grain: HOUR) { end } c: series(grain: HOUR) { start } } }"
         ),
-        "series: all of them together would make 6,481 points, and 5,000 are the limit.",
+        "series and dailyStats: together they would make 6,481 points, and 5,000 are the limit.",
+    ),
+    (
+        (
+            '(dates: {first: "2016-03-06", last: "2026-03-09"}) '
+            "{ dailyStats { date } previous { dailyStats { date } } }"
+        ),
+        "series and dailyStats: together they would make 7,312 points, and 5,000 are the limit.",
     ),
     (
         f'(timeZone: "Europe/Kiyv") {FIELDS}',
