@@ -131,25 +131,23 @@ def _needs(groups: Sequence[Group], *, use_rollups: bool) -> list[Need]:
     alone are few. Calls are read once, finely enough for all groups that can share them; but what
     rollups keep is not divided by what they do not keep, of which there may be very many values.
     """
+    are_stored = [_is_stored(group) for group in groups]
     needs = []
-    for group in groups:
-        is_stored = _is_stored(group)
+    for group, is_stored in zip(groups, are_stored, strict=True):
         sharing = [
             other.steps
-            for other in groups
+            for other, is_other_stored in zip(groups, are_stored, strict=True)
             if other.steps is not None
             and other.window == group.window
-            and _is_stored(other) is is_stored
+            and is_other_stored is is_stored
             and (other.dimensions == group.dimensions or not (use_rollups and is_stored))
         ]
         steps = sharing[0] if group.steps is None and sharing else group.steps
         needs.append(Need(group.window, steps, group.dimensions, use_rollups and is_stored))
     dimensions: dict[Any, dict[Dimension, None]] = {}
     keys = [
-        (need.window, need.steps, is_stored := _is_stored(group), need.dimensions)
-        if need.use_rollups
-        else (need.window, need.steps, is_stored)
-        for group, need in zip(groups, needs, strict=True)
+        (need.window, need.steps, is_stored, need.dimensions if need.use_rollups else None)
+        for need, is_stored in zip(needs, are_stored, strict=True)
     ]
     for key, need in zip(keys, needs, strict=True):
         dimensions.setdefault(key, {}).update(dict.fromkeys(need.dimensions))
