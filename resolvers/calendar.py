@@ -6,7 +6,7 @@ have 23 or 25 hours, and where clocks are set back over midnight, a date has two
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from call_analytics.db.figures.query import (
     Stretch,
 )
 from call_analytics.db.rollups.grains import DAY, HOUR, MONTH, QUARTER_HOUR, Grain
+from call_analytics.resolvers.local_time import as_local, as_stored
 
 MARGIN = timedelta(days=2)
 """More than any offset from UTC, and than any change of it."""
@@ -71,7 +72,7 @@ def steps(
     """
     if zone.key == "UTC" and step in GRAINS:
         return Steps(rest=GRAINS[step])
-    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    begin, end = as_stored(first), as_stored(last)
     calendar = _calendar(step, zone, MONTH.floor(begin), MONTH.ceil(end), week_starts_on)
     return calendar.steps(begin, end)
 
@@ -81,7 +82,7 @@ def hours_of_week(zone: ZoneInfo, *, first: datetime, last: datetime) -> HoursOf
 
     Both are aware.
     """
-    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    begin, end = as_stored(first), as_stored(last)
     return _hours_of_week(zone, DAY.floor(begin), DAY.ceil(end))
 
 
@@ -99,7 +100,7 @@ def points(
     step: Step, zone: ZoneInfo, *, first: datetime, last: datetime, week_starts_on: int = 0
 ) -> int:
     """How many buckets ``steps`` would make, counted without making them."""
-    begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
+    begin, end = as_stored(first), as_stored(last)
     number = partial(_number, step, week_starts_on)
     count = 0
     before = range(0)
@@ -251,6 +252,6 @@ def _changes(zone: ZoneInfo, year: int) -> tuple[datetime, ...]:
 
 
 def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
-    offset = moment.replace(tzinfo=UTC).astimezone(zone).utcoffset()
+    offset = as_local(moment, zone).utcoffset()
     assert offset is not None
     return offset

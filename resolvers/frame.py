@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from call_analytics.db.figures.query import Window as StoredWindow
 from call_analytics.db.rollups.grains import Grain
 from call_analytics.resolvers.calendar import Step, points, steps
 from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.local_time import as_local, as_stored
 from call_analytics.resolvers.question import Selection
 from call_analytics.resolvers.series_points import checked_points
 from call_analytics.resolvers.window import Window
@@ -47,7 +48,7 @@ class Frame:
     def stored_window(self) -> StoredWindow:
         """The window as the database knows it."""
         until = self.window.until
-        return StoredWindow(_stored(self.window.start), until and _stored(until))
+        return StoredWindow(as_stored(self.window.start), until and as_stored(until))
 
     @property
     def last(self) -> datetime:
@@ -94,11 +95,11 @@ class Frame:
 
     def buckets(self, cut: Steps) -> list[Bucket]:
         """The buckets of a series, ascending: those that do not begin after now."""
-        window, now = self.stored_window, _stored(self.now)
+        window, now = self.stored_window, as_stored(self.now)
         if window.start == window.end:  # a date that the zone skipped
             return []
         if not cut.spans:
-            first, last = cut.rest.floor(window.start), cut.rest.floor(_stored(self.last))
+            first, last = cut.rest.floor(window.start), cut.rest.floor(as_stored(self.last))
             found = _of_grain(cut.rest, self.zone, first, last)
             return [bucket for bucket in found if bucket.start <= now]
         # Between the two parts of a date may be a date that is not in the window.
@@ -112,7 +113,7 @@ class Frame:
 
     def are_partial(self, buckets: Sequence[Bucket]) -> list[bool]:
         """Which buckets the window, or now, cuts."""
-        window, until = self.stored_window, _stored(self.now)
+        window, until = self.stored_window, as_stored(self.now)
         if window.end is not None:
             until = min(window.end, until)
         return [bucket.start < window.start or bucket.end > until for bucket in buckets]
@@ -129,24 +130,17 @@ def _of_grain(grain: Grain, zone: ZoneInfo, first: datetime, last: datetime) -> 
     while start <= last:
         ends[start] = grain.next(start)
         start = ends[start]
-    return _local(ends, zone)
+    return _with_bounds(ends, zone)
 
 
 @cached(_remembered)
 def _of_spans(cut: Steps, zone: ZoneInfo) -> tuple[Bucket, ...]:
-    return _local({span.bucket: span.end for span in cut.spans}, zone)
+    return _with_bounds({span.bucket: span.end for span in cut.spans}, zone)
 
 
-def _local(ends: Mapping[datetime, datetime], zone: ZoneInfo) -> tuple[Bucket, ...]:
+def _with_bounds(ends: Mapping[datetime, datetime], zone: ZoneInfo) -> tuple[Bucket, ...]:
     """Buckets, from the start and the end of each."""
-
-    def local(moment: datetime) -> datetime:
-        return moment.replace(tzinfo=UTC).astimezone(zone)
-
     return tuple(
-        Bucket(start, end, local(start), local(end)) for start, end in sorted(ends.items())
+        Bucket(start, end, as_local(start, zone), as_local(end, zone))
+        for start, end in sorted(ends.items())
     )
-
-
-def _stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

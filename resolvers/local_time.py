@@ -1,8 +1,18 @@
-"""What a local clock shows: from its reading to the instant."""
+"""Instants as the database stores them, in UTC without a zone, and as a local clock shows them."""
 
 from bisect import bisect_left
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+
+def as_stored(moment: datetime) -> datetime:
+    """An aware instant as a stored timestamp."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def as_local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A stored timestamp as an aware instant on the clock of a zone."""
+    return moment.replace(tzinfo=UTC).astimezone(zone)
 
 
 def instant_of(reading: datetime, zone: ZoneInfo) -> datetime:

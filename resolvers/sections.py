@@ -4,10 +4,9 @@ A section is the one place that says what is read for a list, and how its items 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo
 
 from call_analytics.db.figures.measures import CALLS
 from call_analytics.db.figures.query import (
@@ -24,6 +23,7 @@ from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.figures import FIGURES, NO_CALLS, added, columns, measures_of
 from call_analytics.resolvers.frame import Frame
+from call_analytics.resolvers.local_time import as_local
 from call_analytics.resolvers.question import (
     DAILY,
     NAME,
@@ -91,7 +91,7 @@ def _daily(figures: frozenset[str], frame: Frame) -> Section:
 
     def local_date(row: Any) -> date:  # noqa: ANN401 - a row of the database
         moment: datetime = row.bucket
-        return moment.replace(tzinfo=UTC).astimezone(zone).date()
+        return as_local(moment, zone).date()
 
     def fields(rows: Rows) -> dict[str, Any]:
         by_date: dict[date, list[Any]] = {}
@@ -154,7 +154,7 @@ def _hours_of_week(figures: frozenset[str], frame: Frame) -> Section:
     def hour_of(row: Any) -> tuple[int, int]:  # noqa: ANN401 - a row of the database
         moment: datetime = row.bucket
         if moment >= REFERENCE_MONDAY + timedelta(days=7):  # a quarter hour of its own
-            moment = _local(moment, frame.zone)
+            moment = as_local(moment, frame.zone)
         return moment.weekday(), moment.hour
 
     def fields(rows: Rows) -> dict[str, Any]:
@@ -210,7 +210,3 @@ def _shorter(edges: frozenset[int], frame: Frame) -> Section:
         return {"shorter": dict(zip((*ascending, None), counts, strict=True))}
 
     return Section(CallsBelow((*ascending, NO_LIMIT), frame.number), fields)
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.replace(tzinfo=UTC).astimezone(zone)
