@@ -58,6 +58,8 @@ class AssistantOrderInput:
     )
 
 
-def assistant_order(order: AssistantOrderInput, min_calls: int) -> AssistantOrder:
+def assistant_order(
+    field: AssistantOrderField, direction: OrderDirection, min_calls: int
+) -> AssistantOrder:
     """The order of a list of assistants, for the resolvers."""
-    return AssistantOrder(order.field.value, order.direction is OrderDirection.DESC, min_calls)
+    return AssistantOrder(field.value, direction is OrderDirection.DESC, min_calls)

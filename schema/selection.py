@@ -35,7 +35,7 @@ from call_analytics.resolvers.question import (
     AssistantOrder,
     Selection,
 )
-from call_analytics.schema.enums import AssistantOrderField, OrderDirection
+from call_analytics.schema.inputs import assistant_order
 
 SHORTEST, LONGEST = Decimal(0), Decimal(100)
 """The percents of the shortest and of the longest duration."""
@@ -135,9 +135,7 @@ class _Reading:
         limit, min_calls = arguments["limit"], arguments["minCalls"]
         check_assistants(limit, min_calls)
         order_by = arguments["orderBy"]
-        by: AssistantOrderField = order_by["field"]
-        direction: OrderDirection = order_by["direction"]
-        return AssistantOrder(by.value, direction is OrderDirection.DESC, min_calls), limit
+        return assistant_order(order_by["field"], order_by["direction"], min_calls), limit
 
     def _durations(
         self, report_type: GraphQLObjectType, fields: Iterable[FieldDetailsList]

@@ -1,13 +1,13 @@
 """The GraphQL types of an answer. Their fields are attributes of the resolvers' report."""
 
 import datetime as dt
-from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
 
 from call_analytics.resolvers.calendar import Step
 from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.limits import checked_percent
 from call_analytics.resolvers.question import DEFAULT_ASSISTANTS
 from call_analytics.resolvers.report import AssistantRow, Bin, Durations, Report, SeriesPoint
 from call_analytics.resolvers.window import Period
@@ -153,7 +153,7 @@ def _percentile(
         strawberry.argument(description="Above 0 and at most 100; 50 is the median."),
     ],
 ) -> float | None:
-    return root.percentile(Decimal(repr(percent)))
+    return root.percentile(checked_percent(percent))
 
 
 def _histogram(
@@ -222,7 +222,7 @@ def _top_assistants(
     ] = 1,
 ) -> tuple[AssistantRow, ...]:
     # Another alias of the list may have asked for more of it.
-    return root.assistants[assistant_order(order_by, min_calls)][:limit]
+    return root.assistants[assistant_order(order_by.field, order_by.direction, min_calls)][:limit]
 
 
 @strawberry.type(
