@@ -17,20 +17,19 @@ def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 completed = Call.status == "completed"
 failed = Call.status == "failed"
+totals = (
+    func.count(),
+    counted(completed),
+    counted(failed),
+    counted(Call.status == "ongoing"),
+    func.sum(case((completed, Call.duration))),
+    counted(completed & (Call.duration != 0)),
+)
 
 
 def dashboard_statements(organization_id: int, since: dt.datetime) -> tuple[Any, ...]:
     """What a dashboard needs: totals, those before, days, hours of the week, and assistants."""
     length = dt.timedelta(days=90)
-    figures = (
-        func.count(),
-        counted(completed),
-        counted(failed),
-        counted(Call.status == "ongoing"),
-        func.sum(case((completed, Call.duration))),
-        counted(completed & (Call.duration != 0)),
-        func.sum(Call.duration),
-    )
     of_organization = Assistant.organization_id == organization_id
     now = Call.started_at >= since
     before = (Call.started_at >= since - length, Call.started_at < since)
@@ -39,7 +38,11 @@ def dashboard_statements(organization_id: int, since: dt.datetime) -> tuple[Any,
     hour = (extract("isodow", local), extract("hour", local))
 
     def of_groups(*keys: Any, where: tuple[Any, ...] = (now,)) -> Any:
-        grouped = select(*keys, *figures).join(Assistant).where(of_organization, *where)
+        grouped = (
+            select(*keys, *totals, func.sum(Call.duration))
+            .join(Assistant)
+            .where(of_organization, *where)
+        )
         return grouped.group_by(*keys).order_by(*keys) if keys else grouped
 
     return (
@@ -55,18 +58,6 @@ def statements(organization_id: int, since: dt.datetime) -> tuple[Any, ...]:
     """The totals, the days and the assistants."""
     calls = (Assistant.organization_id == organization_id, Call.started_at >= since)
     day: Any = func.date(Call.started_at)
-    totals = (
-        select(
-            func.count(),
-            counted(completed),
-            counted(failed),
-            counted(Call.status == "ongoing"),
-            func.sum(case((completed, Call.duration))),
-            counted(completed & (Call.duration != 0)),
-        )
-        .join(Assistant)
-        .where(*calls)
-    )
     daily = (
         select(day, func.count(), counted(completed), counted(failed))
         .join(Assistant)
@@ -82,4 +73,4 @@ def statements(organization_id: int, since: dt.datetime) -> tuple[Any, ...]:
         .order_by(func.count().desc(), Assistant.id)
         .limit(10)
     )
-    return totals, daily, assistants
+    return select(*totals).join(Assistant).where(*calls), daily, assistants
