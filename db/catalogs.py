@@ -4,8 +4,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from call_analytics.db.admin.ownership import VERSION_TABLE
-from call_analytics.db.models import Base
+from call_analytics.db.models import VERSION_TABLE, Base
 
 NAMES = sorted(Base.metadata.tables)
 

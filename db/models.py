@@ -25,6 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+VERSION_TABLE = "call_analytics_version"
+"""The table that only this service's migrations create."""
 OPTIONAL = "optional"
 """Marks, in a column's ``info``, one that an attached platform need not have."""
 

@@ -12,11 +12,10 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.obstacles import hidden_schema, obstacles, refused_connection
-from call_analytics.db.admin.ownership import VERSION_TABLE
 from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import Database, connect, transaction
 from call_analytics.db.errors import OperatorError
-from call_analytics.db.models import Base
+from call_analytics.db.models import VERSION_TABLE, Base
 
 NEWER_DATABASE = "the database is newer than this release; install the release that made it"
 

@@ -3,9 +3,7 @@
 from sqlalchemy import inspect
 
 from call_analytics.db.engine import Database, read
-
-VERSION_TABLE = "call_analytics_version"
-"""The table that only this service's migrations create."""
+from call_analytics.db.models import VERSION_TABLE
 
 
 async def is_managed(database: Database) -> bool:

@@ -1,7 +1,6 @@
 """The one statement of an answer: it computes the measures that it is asked for, and no others.
 
-It selects each group from a source, one after the other. Groups that can be made of the same source
-share it, so that nothing is read twice.
+It selects each group from its source, one after the other; ``plan.py`` says which that is.
 """
 
 import asyncio

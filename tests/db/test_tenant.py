@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text, update
 
-from call_analytics.db.admin.ownership import VERSION_TABLE
 from call_analytics.db.errors import DatabaseUnavailable
-from call_analytics.db.models import Call
+from call_analytics.db.models import VERSION_TABLE, Call
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.tenant import Tenancy, tenancy_of
 from tests.conftest import ATTACHED_FILE

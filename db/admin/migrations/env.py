@@ -2,8 +2,7 @@
 
 from alembic import context
 
-from call_analytics.db.admin.ownership import VERSION_TABLE
-from call_analytics.db.models import Base
+from call_analytics.db.models import VERSION_TABLE, Base
 
 context.configure(
     connection=context.config.attributes["connection"],

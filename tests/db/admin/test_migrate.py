@@ -31,11 +31,10 @@ from call_analytics.db.admin.migrate import (
     require_managed,
     upgrade,
 )
-from call_analytics.db.admin.ownership import VERSION_TABLE
 from call_analytics.db.engine import create_engine, parse_database_url, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.figures.query import FigureQuery, Window
-from call_analytics.db.models import Base
+from call_analytics.db.models import VERSION_TABLE, Base
 from call_analytics.db.rollups.state import RollupState, rollup_state
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
 from tests.db.rollups.agreement import assert_agreement, differences
