@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page, Response, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect, sync_playwright
 from starlette.testclient import TestClient
 
 from call_analytics.server import create_app
@@ -31,6 +31,8 @@ CHROMIUM_FLAGS = [
     # Every host but the server's address is unknown.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+PATIENCE = 60_000
+"""How long the page may take on a busy machine, in milliseconds."""
 QUERY = "{ callAnalytics(period: LAST_90_DAYS) { totalCalls "
 
 
@@ -156,10 +158,23 @@ def test_a_link_hands_over_its_key_and_a_reload_keeps_it(
         assert page.evaluate("JSON.stringify(localStorage)").count(tenant.key) == 0
         page.reload()
     page.goto(f"{visit.base}/graphql#key=burki_another")
-    page.wait_for_url(f"{visit.base}/graphql")
-    assert visit.key_field().input_value() == "burki_another"
+    expect(visit.key_field()).to_have_value("burki_another", timeout=PATIENCE)
+    expect(page).to_have_url(f"{visit.base}/graphql", timeout=PATIENCE)
     # A reload breaks off what is still being loaded, which is no problem.
     assert [problem for problem in visit.problems if not problem.startswith(visit.base)] == []
+
+
+@pytest.mark.starts_server
+def test_a_link_opened_before_anything_is_drawn_hands_over_its_key(visit: Visit) -> None:
+    page = visit.page
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => { location.hash = 'key=burki_early' })"
+    )
+
+    page.goto(f"{visit.base}/graphql")
+
+    expect(visit.key_field()).to_have_value("burki_early", timeout=PATIENCE)
+    expect(page).to_have_url(f"{visit.base}/graphql", timeout=PATIENCE)
 
 
 @pytest.mark.starts_server

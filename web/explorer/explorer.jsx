@@ -1,10 +1,10 @@
 // The GraphiQL explorer: one page, everything from this server.
 // First, so that the key leaves the address before anything else runs.
-import { currentKey, forgetOnDevice, isKeptOnDevice, setKey, takeKeyFromAddress } from './key.js';
+import { currentKey, forgetOnDevice, isKeptOnDevice, onKeyChange, setKey } from './key.js';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 
 const FIRST_QUERY = `query Dashboard {
@@ -74,33 +74,11 @@ function fetcherWithKey(onRefused) {
 }
 
 function KeyField({ refusedKey }) {
-  const [key, showKey] = useState(currentKey);
-  const [isKept, showKept] = useState(isKeptOnDevice);
+  const key = useSyncExternalStore(onKeyChange, currentKey);
+  const isKept = useSyncExternalStore(onKeyChange, isKeptOnDevice);
 
-  useEffect(() => {
-    // A link with a key that is opened in this tab changes the address, and loads nothing.
-    const take = () => {
-      takeKeyFromAddress();
-      showKey(currentKey());
-      showKept(isKeptOnDevice());
-    };
-    addEventListener('hashchange', take);
-    return () => removeEventListener('hashchange', take);
-  }, []);
-
-  const edit = (event) => {
-    const edited = event.target.value.trim();
-    setKey(edited, isKept);
-    showKey(edited);
-  };
-  const keep = (event) => {
-    if (event.target.checked) {
-      setKey(key, true);
-    } else {
-      forgetOnDevice();
-    }
-    showKept(event.target.checked);
-  };
+  const edit = (event) => setKey(event.target.value.trim(), isKept);
+  const keep = (event) => (event.target.checked ? setKey(key, true) : forgetOnDevice());
 
   return (
     <form className="key" onSubmit={(event) => event.preventDefault()}>
