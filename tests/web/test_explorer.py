@@ -130,6 +130,8 @@ def test_the_explorer_answers_a_typed_query(
 
     page.goto(f"{visit.base}/graphql")
     _type(page, ".graphiql-query-editor", QUERY)
+    # GraphiQL reads what is typed a moment later; until then it would run the operation before.
+    page.locator(".graphiql-tab", has_text="<untitled>").wait_for()
     visit.key_field().fill(f" {tenant.key}\t")
     result = visit.execute()
     page.get_by_role("button", name="Show Documentation Explorer").click()
