@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import psutil
+
 from call_analytics.cli import main
 
 COMMAND = Path(sys.executable).with_name("call-analytics")
@@ -125,6 +127,20 @@ def wait_until(is_so: Callable[[], bool], what: Callable[[], str] = str) -> None
     while not is_so():
         assert time.monotonic() < deadline, what()
         time.sleep(0.1)
+
+
+def worker_processes(process_id: int) -> list[psutil.Process]:
+    """The server processes of a ``serve``, but for those that have ended."""
+    return [child for child in psutil.Process(process_id).children() if _is_worker(child)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
 
 
 def _serves(base: str, process: "subprocess.Popen[str]", log: Path, workers: int) -> bool:

@@ -28,7 +28,7 @@ from sqlalchemy import func, insert, select, update
 from call_analytics.db.engine import connect, transaction
 from call_analytics.db.errors import DatabaseError
 from call_analytics.db.models import Call, UserApiKey
-from tests.command import run, started
+from tests.command import run, started, worker_processes
 from tests.conftest import migrate
 from tests.hostile import DOCUMENTS
 from tests.platform import Platform, key_row
@@ -159,7 +159,7 @@ class Soak:
         self.counts["fault: database stopped"] += 1
 
     async def _killed_worker(self) -> None:
-        worker = random.choice(self._workers())
+        worker = random.choice(worker_processes(self._server.pid))
         os.kill(worker.pid, signal.SIGKILL)
         self.counts["fault: worker killed"] += 1
 
@@ -289,16 +289,9 @@ class Soak:
 
     async def _memory_watcher(self, _client: httpx2.AsyncClient) -> None:
         await asyncio.sleep(1)
-        workers = self._workers()
+        workers = worker_processes(self._server.pid)
         if len(workers) == SETTINGS["WORKERS"]:
             self._memory.append(sum(worker.memory_info().rss for worker in workers))
-
-    def _workers(self) -> list[psutil.Process]:
-        return [
-            child
-            for child in self._server.children()
-            if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
-        ]
 
     def _growth(self) -> tuple[float, float]:
         """Mean memory of the second and of the last quarter of the run."""

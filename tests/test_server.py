@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 from starlette.testclient import TestClient
 
 from call_analytics.cli.serve import WORKER_START_SECONDS
 from call_analytics.db.rollups.state import rollup_status
-from tests.command import WAIT_SECONDS, started, wait_until
+from tests.command import WAIT_SECONDS, started, wait_until, worker_processes
 from tests.platform import Platform
 
 
@@ -110,25 +109,16 @@ def test_a_server_that_stops_resets_no_connection(tmp_path: Path, workers: int) 
 def test_a_worker_that_dies_while_it_is_asked_is_replaced_at_once(tmp_path: Path) -> None:
     """And not when the two minutes are over in which a slow one may answer."""
     with started(tmp_path, "serve", WORKERS=2) as (_base, process):
-        first, second = _workers(process.pid)
+        first, second = worker_processes(process.pid)
         first.suspend()
         time.sleep(2)  # each is asked every half second
         first.kill()
         deadline = time.monotonic() + WORKER_START_SECONDS - 10
-        while len(found := _workers(process.pid)) < 2 or first in found:
+        while len(found := worker_processes(process.pid)) < 2 or first in found:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
     assert second in found
-
-
-def _workers(pid: int) -> list[psutil.Process]:
-    """The server processes of a command, but for those that have ended."""
-    return [
-        child
-        for child in psutil.Process(pid).children()
-        if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
-    ]
 
 
 def ask_until_refused(

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.state import rollup_backlog
-from tests.command import WAIT_SECONDS, started, wait_until
+from tests.command import WAIT_SECONDS, started, wait_until, worker_processes
 from tests.platform import Platform
 from tests.tenants import Tenant
 
@@ -132,11 +132,7 @@ def _clients_of(process_id: int) -> set[int]:
 
 
 def _workers(process_id: int) -> set[int]:
-    return {
-        child.pid
-        for child in psutil.Process(process_id).children()
-        if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
-    }
+    return {worker.pid for worker in worker_processes(process_id)}
 
 
 def _page(base: str) -> Page:
