@@ -95,7 +95,11 @@ def create_app(
             async with _folding(url, settings):
                 yield {
                     "access": access,
-                    "analytics": Analytics(database, may_use_rollups=may_use_rollups),
+                    "analytics": Analytics(
+                        database,
+                        may_use_rollups=may_use_rollups,
+                        hides_phone_numbers=settings.hide_phone_numbers,
+                    ),
                     "clock": clock,
                     "database_answers": partial(_answers, operators_database),
                     "rollup_backlog": partial(_backlog, operators_database),

@@ -84,6 +84,10 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"],
         BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
     ] = Field(default="info", description="Least severe log line that is written.")
+    hide_phone_numbers: bool = Field(
+        default=False,
+        description="Whether only the last four digits of telephone numbers are shown.",
+    )
     pool_size: int = Field(
         default=5,
         ge=1,

@@ -93,7 +93,7 @@ class SQLiteBackend:
     embedded = True
     create_index_online = "CREATE INDEX"
     upgrade_lock: str | None = None
-    one_snapshot: Mapping[str, Any] = MappingProxyType({})
+    one_snapshot: Mapping[str, Any] = MappingProxyType({"is_one_snapshot": True})
     driver_errors: tuple[type[Exception], ...] = ()
 
     def engine_options(
@@ -124,6 +124,12 @@ class SQLiteBackend:
 
         follow_file(engine, must_exist=read_only)
         if read_only:
+            # Each statement is a transaction, unless several are to see one snapshot.
+            @event.listens_for(engine.sync_engine, "begin")
+            def begin_snapshot(connection: Connection) -> None:
+                if connection.get_execution_options().get("is_one_snapshot"):
+                    connection.exec_driver_sql("BEGIN")
+
             return
 
         # A transaction that reads before it writes cannot wait for another writer half-way, so

@@ -219,6 +219,24 @@ async def read(database: Database, work: Callable[[AsyncConnection], Awaitable[R
             return await work(connection)
 
 
+async def read_in_one_snapshot(
+    database: Database, work: Callable[[AsyncConnection], Awaitable[Result]]
+) -> Result:
+    """As ``read``; all statements of ``work`` see one snapshot.
+
+    Raises:
+        ConnectionsInUse, DatabaseUnavailable: as ``connect``.
+    """
+    options = backend_of(database.dialect).one_snapshot
+
+    async def in_transaction(connection: AsyncConnection) -> Result:
+        await connection.execution_options(**options)
+        async with connection.begin():
+            return await work(connection)
+
+    return await read(database, in_transaction)
+
+
 @asynccontextmanager
 async def transaction(database: Database) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction, which is committed at the end and rolled back on any error.

@@ -205,3 +205,39 @@ def _among_postgresql(element: among, compiler: SQLCompiler, **kwargs: Any) -> s
 def _among_sqlite(element: among, compiler: SQLCompiler, **kwargs: Any) -> str:
     column, subquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} IN {subquery}"
+
+
+class is_between(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
+    """``is_between(moment, id, first_moment, first_id, last_moment, last_id)``.
+
+    Whether a call has its place between two others in the order of stored timestamps and, at the
+    same timestamp, of ids. Both ends count. Timestamps that are no instants have no place.
+    """
+
+    inherit_cache = True  # and no Boolean type, which SQLite would compare with 1
+
+
+@compiles(is_between, "postgresql")
+def _is_between_postgresql(element: is_between, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # The driver sends infinity for the end of the year 9999.
+    moment, number, first, first_id, last, last_id = (
+        compiler.process(clause, **kwargs) for clause in element.clauses
+    )
+    end = "TIMESTAMP '9999-12-31 23:59:59.999999'"
+    return (
+        f"(({moment}, {number}) >= ({first}, {first_id}) "
+        f"AND ({moment}, {number}) <= (LEAST({last}, {end}), {last_id}))"
+    )
+
+
+@compiles(is_between, "sqlite")
+def _is_between_sqlite(element: is_between, compiler: SQLCompiler, **kwargs: Any) -> str:
+    moment, *_ = element.clauses
+    its, number, first, first_id, last, last_id = (
+        compiler.process(clause, **kwargs) for clause in element.clauses
+    )
+    instant = compiler.process(is_instant(moment), **kwargs)
+    return (
+        f"(({its}, {number}) >= ({first}, {first_id}) "
+        f"AND ({its}, {number}) <= ({last}, {last_id}) AND {instant})"
+    )

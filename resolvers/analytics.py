@@ -1,15 +1,32 @@
 """From a question to its report: windows, groups, one read, figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from call_analytics.db.calls.pages import (
+    CallRows,
+    PageQuery,
+    StoredCall,
+    reading_of_call,
+    reading_of_page,
+)
 from call_analytics.db.engine import Database
 from call_analytics.db.errors import expected_errors
 from call_analytics.db.figures.query import FigureQuery
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.organizations import StoredOrganization, read_organization
+from call_analytics.resolvers.call_list import (
+    CallPage,
+    CallRow,
+    call_row,
+    check_sizes,
+    checked_name,
+    connection_of,
+    figures_of_total,
+    page_query,
+)
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.frame import Frame
 from call_analytics.resolvers.limits import check_lists
@@ -31,17 +48,27 @@ class _Part:
 
     frame: Frame
     sections: tuple[Section, ...]
+    pages: tuple[tuple[CallPage, PageQuery], ...]
+    """What the database is asked for each page of calls."""
 
 
 class Analytics:
     """The analytics of one database. All requests of a server process share one of these.
 
-    Where it may not use rollups, it reads the calls.
+    Where it may not use rollups, it reads the calls. It may hide all but the last four digits of
+    telephone numbers.
     """
 
-    def __init__(self, database: Database, *, may_use_rollups: bool = True) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        may_use_rollups: bool = True,
+        hides_phone_numbers: bool = False,
+    ) -> None:
         self._database = database
         self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
+        self._hides_phone_numbers = hides_phone_numbers
 
     def shortage(self) -> str:
         """The reason that the log gives when requests wait too long for a database connection."""
@@ -50,17 +77,20 @@ class Analytics:
     async def report(self, organization_id: int, question: Question, *, now: datetime) -> Report:
         """The figures of an organization's calls that a question selects, and no others.
 
-        Runs one statement, or none where no selected figure needs a call to be counted.
+        Runs one statement, or none where no selected figure needs a call to be counted. Pages of
+        calls have statements of their own, in the same snapshot.
 
         Raises:
             BadInput: where the question makes no sense.
             Unavailable, Overloaded: where the database cannot be asked.
         """
-        parts = tuple(_parts(question, now))
+        parts = tuple(_parts(question, now, organization_id))
         found = [section for part in parts for section in part.sections]
+        pages = [query for part in parts for _, query in part.pages]
         rows: Iterator[Any] = iter(())
+        read_pages: Iterator[CallRows] = iter(())
         sources: tuple[str, ...] = ()
-        if found:
+        if found or pages:
             query = FigureQuery(
                 organization_id,
                 tuple(part.frame.stored_window for part in parts),
@@ -68,25 +98,60 @@ class Analytics:
                 question.assistant_ids,
             )
             with expected_errors():
-                figures = await self._reader.read(query)
+                figures = await self._reader.read(
+                    query, [reading_of_page(query, page) for page in pages]
+                )
             rows = iter(figures.groups)
+            read_pages = iter(figures.others)
             sources = FROM_ROLLUPS if figures.from_rollups else FROM_CALLS
-        reports = [
-            Report(
-                organization_id=organization_id,
-                question=question,
-                window=part.frame.window,
-                as_of=now,
-                before=before,
-                sources=sources,
-                **_fields(part, rows),
+        reports = []
+        for before, part in enumerate(parts):
+            fields = _fields(part, rows)
+            calls = {
+                page: connection_of(
+                    page,
+                    next(read_pages),
+                    organization_id=organization_id,
+                    total=_total(page, fields),
+                    hides_phone_numbers=self._hides_phone_numbers,
+                )
+                for page, _ in part.pages
+            }
+            reports.append(
+                Report(
+                    organization_id=organization_id,
+                    question=question,
+                    window=part.frame.window,
+                    as_of=now,
+                    before=before,
+                    sources=sources,
+                    calls=calls,
+                    **fields,
+                )
             )
-            for before, part in enumerate(parts)
-        ]
         report = reports.pop()
         while reports:
             report = replace(reports.pop(), previous=report)
         return report
+
+    async def call(
+        self, organization_id: int, *, call_id: str | None, call_sid: str | None
+    ) -> CallRow | None:
+        """The call of the organization that has this id, or this SID; None where there is none.
+
+        Raises:
+            BadInput: where neither is given, or both are.
+            Unavailable, Overloaded: where the database cannot be asked.
+        """
+        name = checked_name(call_id, call_sid)
+        if name is None:
+            return None
+        with expected_errors():
+            figures = await self._reader.read(
+                FigureQuery(organization_id, (), ()), [reading_of_call(organization_id, name)]
+            )
+        found: StoredCall | None = figures.others[0]
+        return found and call_row(found, hides_phone_numbers=self._hides_phone_numbers)
 
     async def organization(
         self, organization_id: int, *, with_assistants: bool
@@ -106,10 +171,10 @@ class Analytics:
         return found
 
 
-def _parts(question: Question, now: datetime) -> Iterator[_Part]:
+def _parts(question: Question, now: datetime, organization_id: int) -> Iterator[_Part]:
     """The part of each window, the latest first."""
     selection: Selection | None = question.selection
-    before = points_so_far = lists_so_far = 0
+    before = points_so_far = lists_so_far = calls_so_far = 0
     while selection is not None:
         window = window_for(
             question.asked,
@@ -122,11 +187,26 @@ def _parts(question: Question, now: datetime) -> Iterator[_Part]:
         points_so_far += frame.points(selection)
         check_together(points_so_far)
         found = tuple(sections(selection, frame))
-        lists_so_far += len(found)
+        lists_so_far += len(found) + len(selection.pages)
         check_lists(lists_so_far)
-        yield _Part(frame, found)
+        pages = tuple(
+            (page, page_query(page, selected, window=before, organization_id=organization_id))
+            for page, selected in selection.pages.items()
+        )
+        calls_so_far += sum(query.size for _, query in pages)
+        check_sizes(calls_so_far)
+        yield _Part(frame, found, pages)
         selection = selection.previous
         before += 1
+
+
+def _total(page: CallPage, fields: Mapping[str, Any]) -> int | None:
+    """How many calls a page's list has, where figures say it and were selected."""
+    figures = figures_of_total(page.statuses)
+    if figures is None or not figures <= fields.keys():
+        return None
+    counts = [fields[figure] for figure in figures]
+    return None if None in counts else sum(counts)
 
 
 def _fields(part: _Part, rows: Iterator[Any]) -> dict[str, Any]:

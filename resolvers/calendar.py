@@ -66,8 +66,9 @@ def steps(
 ) -> Steps:
     """The buckets of a zone, from the one that holds ``first`` to the one that holds ``last``.
 
-    Both are aware. What comes after the last bucket is cut into quarter hours, of which every local
-    date has a whole number; in UTC, into steps as long as those before. Weekdays are numbered as by
+    Both are aware. What comes after the last bucket, which are calls that are stamped later than
+    now, is cut into quarter hours: since 2023 the clocks of every zone change, and stand, at whole
+    ones. In UTC it is cut into steps as long as those before. Weekdays are numbered as by
     ``datetime.weekday``.
     """
     if zone.key == "UTC" and step in GRAINS:

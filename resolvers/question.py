@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from call_analytics.db.figures.query import Ratio
 from call_analytics.resolvers.calendar import Step
 from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.call_list import CallPage, PageSelection, figures_of_total
 from call_analytics.resolvers.figures import FIGURES
 from call_analytics.resolvers.window import Asked, Period
 from call_analytics.resolvers.zones import zone_for
@@ -74,8 +75,21 @@ class Selection:
     """Percentiles of the durations; 0 is the shortest, 100 the longest."""
     histogram_edges: frozenset[int] | None = None
     """Seconds, of all histograms together."""
+    pages: Mapping[CallPage, PageSelection] = field(default_factory=dict)
+    """Pages of the calls themselves."""
     previous: "Selection | None" = None
     """What is selected of the window before."""
+
+    @property
+    def figures_of_totals(self) -> frozenset[str]:
+        """The figures that say how many calls the lists of calls have."""
+        return frozenset[str]().union(
+            *(
+                figures_of_total(page.statuses) or ()
+                for page, selected in self.pages.items()
+                if selected.has_total
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from call_analytics.resolvers.calendar import Step
 from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.call_list import CallConnection, CallPage
 from call_analytics.resolvers.question import UTC as UTC_NAME
 from call_analytics.resolvers.question import AssistantOrder, Question
 from call_analytics.resolvers.window import DateRange, InstantRange, Period, Window
@@ -168,6 +169,8 @@ class Report:
     """Most calls first, ties by status."""
     percentiles: Mapping[Decimal, int | None] = field(default_factory=dict)
     shorter: Mapping[int | None, int] = field(default_factory=dict)
+    calls: Mapping[CallPage, CallConnection] = field(default_factory=dict)
+    """The calls themselves, a page at a time."""
     previous: "Report | None" = None
     """The answer for the window before."""
 

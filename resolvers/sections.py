@@ -60,8 +60,9 @@ class Section(NamedTuple):
 
 def sections(selection: Selection, frame: Frame) -> Iterator[Section]:
     """The sections that a selection needs."""
-    if selection.figures:
-        yield _figures(selection.figures, frame)
+    figures = selection.figures | selection.figures_of_totals
+    if figures:
+        yield _figures(figures, frame)
     if selection.daily is not None:
         yield _daily(selection.daily, frame)
     for step, figures in selection.series.items():

@@ -34,7 +34,7 @@ class OrderDirection(Enum):
     DESC = "desc"
 
 
-def _describe(enum: type[Enum], name: str, description: str, values: Mapping[Enum, str]) -> None:
+def describe(enum: type[Enum], name: str, description: str, values: Mapping[Enum, str]) -> None:
     """Make an enum a GraphQL one, each of whose values is described."""
     strawberry.enum(enum, name=name, description=description)
     definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]
@@ -42,7 +42,7 @@ def _describe(enum: type[Enum], name: str, description: str, values: Mapping[Enu
         value.description = values[enum[value.name]]
 
 
-_describe(
+describe(
     Period,
     "Period",
     "A window by its name. `LAST_1_DAY` to `LAST_90_DAYS` are rolling: they end now, and have no "
@@ -66,13 +66,13 @@ _describe(
         Period.LAST_YEAR: "The year before this one.",
     },
 )
-_describe(
+describe(
     Weekday,
     "Weekday",
     "A day of the week.",
     {day: f"{day.name.capitalize()}." for day in Weekday},
 )
-_describe(
+describe(
     Step,
     "Grain",
     "The length of a bucket of `series`, on the calendar and the clock of `timeZone`.",
@@ -86,7 +86,7 @@ _describe(
         Step.MONTH: "A month of local dates.",
     },
 )
-_describe(
+describe(
     AssistantOrderField,
     "AssistantOrderField",
     "What assistants may be ordered by: any figure of `CallFigures`, or the name.",
@@ -105,7 +105,7 @@ _describe(
         AssistantOrderField.DURATION_OF_ALL_STATUSES: "By `durationOfAllStatuses`.",
     },
 )
-_describe(
+describe(
     OrderDirection,
     "OrderDirection",
     "The direction of an order.",

@@ -43,6 +43,10 @@ class Limits:
         "`callAnalytics`, aliases and `previous` included, may have twice as many."
     )
     max_histogram_edges: int = strawberry.field(description="`edges` of a `histogram`.")
+    max_page_size: int = strawberry.field(
+        description="Calls in all pages of `calls` of one `callAnalytics`."
+    )
+    max_statuses: int = strawberry.field(description="`statuses` of `calls`.")
     max_concurrent_requests: int = strawberry.field(
         description="Requests that one server process answers at the same time."
     )

@@ -8,12 +8,14 @@ from strawberry.schema.config import StrawberryConfig
 
 from call_analytics.resolvers.analytics import StoredOrganization
 from call_analytics.resolvers.calendar_unit import Weekday
+from call_analytics.resolvers.call_list import CallRow
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.limits import checked_assistant_ids
 from call_analytics.resolvers.question import UTC, Question
 from call_analytics.resolvers.report import Report
 from call_analytics.resolvers.window import Asked, Period
 from call_analytics.resolvers.zones import zone_for
+from call_analytics.schema.calls import Call
 from call_analytics.schema.context import Context
 from call_analytics.schema.inputs import DateRangeInput, InstantRangeInput
 from call_analytics.schema.limits_type import Limits
@@ -93,6 +95,24 @@ async def _organization(info: strawberry.Info[Context, None]) -> StoredOrganizat
     )
 
 
+async def _call(
+    info: strawberry.Info[Context, None],
+    id_: Annotated[
+        strawberry.ID | None,
+        strawberry.argument(name="id", description="The call's id on the platform."),
+    ] = strawberry.UNSET,
+    call_sid: Annotated[
+        str | None, strawberry.argument(description="The call's id at the telephone carrier.")
+    ] = strawberry.UNSET,
+) -> CallRow | None:
+    context = info.context
+    return await context.analytics.call(
+        context.organization_id,
+        call_id=None if id_ is strawberry.UNSET else id_,
+        call_sid=None if call_sid is strawberry.UNSET else call_sid,
+    )
+
+
 def _limits(info: strawberry.Info[Context, None]) -> Limits:
     return info.context.limits()
 
@@ -112,6 +132,12 @@ class Query:
         _organization,
         graphql_type=Organization,
         description="The organization that the API key belongs to, and its assistants.",
+    )
+    call = strawberry.field(
+        _call,
+        graphql_type=Call | None,
+        description="One call, by `id` or by `callSid`; null if your organization has none of this "
+        "name.",
     )
     limits = strawberry.field(
         _limits,

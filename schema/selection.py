@@ -26,6 +26,7 @@ from graphql.execution.collect_fields import (
 from strawberry.utils.str_converters import to_camel_case
 
 from call_analytics.resolvers.calendar import Step
+from call_analytics.resolvers.call_list import CallPage, PageSelection, checked_page
 from call_analytics.resolvers.figures import FIGURES
 from call_analytics.resolvers.limits import check_assistants, check_edges, checked_percent
 from call_analytics.resolvers.question import (
@@ -37,6 +38,8 @@ from call_analytics.resolvers.question import (
 )
 from call_analytics.schema.inputs import assistant_order
 
+PAGE_ARGUMENTS = ("first", "after", "last", "before", "statuses")
+"""The arguments of ``calls`` that may be left out."""
 SHORTEST, LONGEST = Decimal(0), Decimal(100)
 """The percents of the shortest and of the longest duration."""
 
@@ -125,8 +128,28 @@ class _Reading:
             statuses=names("statuses", _PER_STATUS),
             percents=percents,
             histogram_edges=edges,
+            pages=self._pages(report_type, by_name.get("calls", ())),
             previous=previous,
         )
+
+    def _pages(
+        self, report_type: GraphQLObjectType, fields: Iterable[FieldDetailsList]
+    ) -> dict[CallPage, PageSelection]:
+        """What is selected of each page of calls."""
+        page_type = _object_type(report_type.fields["calls"].type)
+        pages: dict[CallPage, PageSelection] = {}
+        for field in fields:
+            arguments = self._arguments(report_type, field)
+            page = checked_page(
+                **{name: arguments.get(name) for name in PAGE_ARGUMENTS}, order=arguments["order"]
+            )
+            names = {subfield[0].node.name.value for subfield in self.subfields(page_type, field)}
+            selected = PageSelection(
+                has_calls=bool(names & {"edges", "nodes", "pageInfo"}),
+                has_total="totalCount" in names,
+            )
+            pages[page] = pages.get(page, PageSelection()) | selected
+        return pages
 
     def _order(
         self, report_type: GraphQLObjectType, field: FieldDetailsList

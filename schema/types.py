@@ -11,6 +11,7 @@ from call_analytics.resolvers.limits import checked_percent
 from call_analytics.resolvers.question import DEFAULT_ASSISTANTS
 from call_analytics.resolvers.report import AssistantRow, Bin, Durations, Report, SeriesPoint
 from call_analytics.resolvers.window import Period
+from call_analytics.schema.calls import calls
 from call_analytics.schema.enums import AssistantOrderField, OrderDirection
 from call_analytics.schema.inputs import AssistantOrderInput, assistant_order
 from call_analytics.schema.scalars import TimeZone
@@ -282,6 +283,7 @@ class CallAnalytics(CallFigures):
     durations: DurationStats = strawberry.field(
         description=f"How long calls take: percentiles and a histogram. {EVERY_CALL}"
     )
+    calls = calls
     previous: "CallAnalytics" = strawberry.field(
         description="The same for the window before, to compare with. Of a rolling period or "
         "`instants`: as long, ending where this one starts. Of `dates`: as many dates before. Of a "

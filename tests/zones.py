@@ -8,6 +8,8 @@ class Zone(NamedTuple):
 
     name: str
     changes: tuple[str, ...]
+    has_whole_quarters: bool = True
+    """Whether its clock changes, and stands, at whole quarter hours near these instants."""
 
 
 ZONES = (
@@ -24,7 +26,7 @@ ZONES = (
     Zone("Pacific/Apia", ("2011-12-30T10:00+00:00",)),
     Zone("Europe/Dublin", ("2026-03-29T01:00+00:00", "2026-10-25T01:00+00:00")),
     # Clocks are set back from one minute after midnight into the day before.
-    Zone("America/St_Johns", ("2010-11-07T02:31+00:00", "2010-03-14T03:31+00:00")),
+    Zone("America/St_Johns", ("2010-11-07T02:31+00:00", "2010-03-14T03:31+00:00"), False),
     # An offset of minutes and seconds.
-    Zone("Africa/Monrovia", ("1972-01-07T00:44:30+00:00",)),
+    Zone("Africa/Monrovia", ("1972-01-07T00:44:30+00:00",), False),
 )

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from call_analytics.access.errors import Unauthenticated
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.access.requester import Requester
+from call_analytics.resolvers.call_list import MAX_PAGE_SIZE, MAX_STATUSES_ASKED
 from call_analytics.resolvers.errors import ExpectedError, Overloaded, Unavailable
 from call_analytics.resolvers.limits import (
     MAX_ASSISTANT_IDS,
@@ -198,6 +199,8 @@ class GraphQLEndpoint:
             max_window_days=MAX_WINDOW_DAYS,
             max_series_points=MAX_SERIES_POINTS,
             max_histogram_edges=MAX_HISTOGRAM_EDGES,
+            max_page_size=MAX_PAGE_SIZE,
+            max_statuses=MAX_STATUSES_ASKED,
             requests_per_minute=rate_limits.per_minute,
             requests_per_hour=rate_limits.per_hour,
             requests_per_day=rate_limits.per_day,

@@ -1,1 +1,1 @@
-"""Calls, one by one: export files, and how they get into a managed database."""
+"""Calls, one by one: pages of them, and files of them and how they get into a managed database."""

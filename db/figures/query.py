@@ -205,3 +205,5 @@ class Figures(NamedTuple):
     group has dimensions or steps, ``calls`` is there."""
     from_rollups: bool
     """Whether rollups were read, and not calls only."""
+    others: tuple[Any, ...] = ()
+    """What each of the readings beside the query returned."""

@@ -1,13 +1,17 @@
 """Reading figures from what is there: rollups where the database has them, the calls elsewhere."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
-from call_analytics.db.engine import Database, read
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from call_analytics.db.engine import Database, read, read_in_one_snapshot
 from call_analytics.db.errors import DatabaseChanged
 from call_analytics.db.figures.plan import Plan, plan
+from call_analytics.db.figures.prepared import PreparedSelect
 from call_analytics.db.figures.query import (
     CallsBelow,
     FigureQuery,
@@ -33,10 +37,19 @@ from call_analytics.db.tenant import Tenancy, tenancy_of
 LOOK_AGAIN_SECONDS = 30
 
 
+Reading: TypeAlias = Callable[[AsyncConnection, Tenancy], Awaitable[Any]]
+"""What else is read for an answer, over the same connection."""
+
+
 async def read_figures(
-    query: FigureQuery, *, database: Database, tenancy: Tenancy, use_rollups: bool
+    query: FigureQuery,
+    readings: Sequence[Reading] = (),
+    *,
+    database: Database,
+    tenancy: Tenancy,
+    use_rollups: bool,
 ) -> Figures:
-    """Answer a query, in one statement and so in one snapshot.
+    """Answer a query in one statement, and with it, in the same snapshot, what else is to be read.
 
     Where an assistant of the organization is moving, another statement reads the calls.
 
@@ -45,21 +58,33 @@ async def read_figures(
             and are not ready.
         DatabaseUnavailable: where the database cannot answer.
     """
-    dialect = database.dialect
-    planned, parameters = _planned(query, dialect.name, tenancy, use_rollups=use_rollups)
-    prepared = await prepared_statement(planned, dialect)
-    rows = await read(database, lambda connection: prepared.rows(connection, parameters))
+    prepared: PreparedSelect | None = None
+    parameters: dict[str, Any] = {}
+    if query.groups:
+        planned, parameters = _planned(
+            query, database.dialect.name, tenancy, use_rollups=use_rollups
+        )
+        prepared = await prepared_statement(planned, database.dialect)
+
+    async def work(connection: AsyncConnection) -> tuple[list[Any], tuple[Any, ...]]:
+        rows = [] if prepared is None else await prepared.rows(connection, parameters)
+        return rows, tuple([await reading(connection, tenancy) for reading in readings])
+
+    rows, others = await (read_in_one_snapshot if readings else read)(database, work)
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
     from_rollups = READINESS in numbered
     if from_rollups:
         readiness = numbered[READINESS][0].calls
         if readiness == MOVING:
-            return await read_figures(query, database=database, tenancy=tenancy, use_rollups=False)
+            return await read_figures(
+                query, readings, database=database, tenancy=tenancy, use_rollups=False
+            )
         if readiness != READY:
             raise DatabaseChanged("rollups are not ready")
     return Figures(
         tuple(numbered.get(number, []) for number in range(len(query.groups))),
         from_rollups=from_rollups,
+        others=others,
     )
 
 
@@ -124,31 +149,39 @@ class FigureReader:
         self._use_rollups = False
         self._look_again_at = 0.0
 
-    async def read(self, query: FigureQuery) -> Figures:
-        """Answer a query, in one statement and so in one snapshot.
+    async def read(self, query: FigureQuery, readings: Sequence[Reading] = ()) -> Figures:
+        """Answer a query in one statement, and with it, in the same snapshot, what else is read.
+
+        Readings are done anew where the answer must be.
 
         Raises:
             DatabaseUnavailable: where the database cannot answer.
         """
         try:
-            return await self._read(query)
+            return await self._read(query, readings)
         except DatabaseChanged:
             self._use_rollups = False
             self.look_again()
             self._tenancy = await self._look_at_tenancy()
-            return await self._read_from(query, use_rollups=False)
+            return await self._read_from(query, readings, use_rollups=False)
 
     def look_again(self) -> None:
         """Where rollups were not ready, look at the next read whether they are, and not later."""
         self._look_again_at = 0.0
 
-    async def _read(self, query: FigureQuery) -> Figures:
+    async def _read(self, query: FigureQuery, readings: Sequence[Reading]) -> Figures:
         await self._look()
-        return await self._read_from(query, use_rollups=self._use_rollups)
+        return await self._read_from(query, readings, use_rollups=self._use_rollups)
 
-    async def _read_from(self, query: FigureQuery, *, use_rollups: bool) -> Figures:
+    async def _read_from(
+        self, query: FigureQuery, readings: Sequence[Reading], *, use_rollups: bool
+    ) -> Figures:
         return await read_figures(
-            query, database=self._database, tenancy=self._tenancy, use_rollups=use_rollups
+            query,
+            readings,
+            database=self._database,
+            tenancy=self._tenancy,
+            use_rollups=use_rollups,
         )
 
     async def _look(self) -> None:

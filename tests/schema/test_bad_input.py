@@ -1,5 +1,6 @@
 """Arguments that make no sense: one line each, with a code, and before any statement."""
 
+import json
 from typing import Any
 
 import pytest
@@ -18,6 +19,24 @@ LISTS = (
 
 # What is asked, and the error's message.
 CASES: list[tuple[str, str]] = [
+    ("{ calls(first: 1, last: 1) { totalCount } }", "calls: give `first` or `last`, not both."),
+    ("{ calls(first: 0) { totalCount } }", "calls: `first` must be 1 to 500, not 0."),
+    ("{ calls(last: 501) { totalCount } }", "calls: `last` must be 1 to 500, not 501."),
+    (
+        f"{{ calls(statuses: {json.dumps(list(map(str, IDS)))}) {{ totalCount }} }}",
+        "calls: `statuses` may hold 100 at most, not 501.",
+    ),
+    (
+        "{ calls(first: 300) { nodes { id } } previous { calls(first: 201) { nodes { id } } } }",
+        (
+            "callAnalytics: its pages of calls, with those of `previous`, may have 500 calls "
+            "together, not 501."
+        ),
+    ),
+    (
+        '{ calls(before: "MTIz") { nodes { id } } }',
+        "calls: `before` is no cursor of your calls; send one as an earlier page had it.",
+    ),
     (
         f'(period: TODAY, dates: {{first: "2026-03-01", last: "2026-03-02"}}) {FIELDS}',
         "Give one window: not `period` and `dates` at once.",

@@ -188,9 +188,9 @@ def test_a_client_learns_the_names(client: TestClient, tenant: Tenant) -> None:
         answer = client.post("/graphql", json=body, headers=tenant.headers).json()
         return str(answer["errors"][0]["message"])
 
-    assert message("{ calls }") == (
-        "Cannot query field 'calls' on type 'Query'. Its fields: callAnalytics, organization, "
-        "limits."
+    assert message("{ figures }") == (
+        "Cannot query field 'figures' on type 'Query'. Its fields: callAnalytics, organization, "
+        "call, limits."
     )
     assert message("{ callAnalytics { dailyStats { day } } }") == (
         "Cannot query field 'day' on type 'DailyStat'. Its fields: date, total, completed, failed."
