@@ -269,7 +269,8 @@ def test_the_request_of_the_spreadsheets_is_answered(base: str, tenant: Tenant) 
 
 
 def _block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    text = PAGE[PAGE.index("\n## Code generators") :]
+    found = re.search(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1]
 

@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from graphql import parse, validate
 from starlette.testclient import TestClient
 
 from call_analytics.db.admin.demo import Demo, prepare_demo
 from call_analytics.db.engine import transaction
+from call_analytics.schema.query import core_schema
 from tests.platform import NOW, Platform
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +50,12 @@ def test_the_dashboard_s_query_has_the_printed_answer(
     answer = client.post("/graphql", json={"query": query}, headers=headers).json()
 
     assert answer == json.loads(_block("json"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_printed_query_is_valid(page: Path) -> None:
+    for query in re.findall(r"^```graphql\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        assert validate(core_schema, parse(query)) == []
 
 
 def _block(language: str) -> str:

@@ -12,7 +12,7 @@ from call_analytics.resolvers.calendar import Step, points, steps
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.errors import BadInput
 from call_analytics.resolvers.series_points import checked_points
-from tests.zones import ZONES
+from tests.zones import ZONES, Zone
 
 ELSEWHERE = [zone for zone in ZONES if zone.name != "UTC"]
 """In UTC, steps have no spans to count."""
@@ -28,22 +28,22 @@ ELSEWHERE = [zone for zone in ZONES if zone.name != "UTC"]
 )
 @hypothesis_settings(max_examples=150)
 def test_there_are_as_many_as_there_are_buckets(
-    zone: tuple[str, tuple[str, ...]],
+    zone: Zone,
     data: st.DataObject,
     before: timedelta,
     length: timedelta,
     step: Step,
     week_starts_on: int,
 ) -> None:
-    name, changes = zone
-    first = datetime.fromisoformat(data.draw(st.sampled_from(changes))) + before
+    its = ZoneInfo(zone.name)
+    first = datetime.fromisoformat(data.draw(st.sampled_from(zone.changes))) + before
     last = first + length
-    found = steps(step, ZoneInfo(name), first=first, last=last, week_starts_on=week_starts_on)
+    found = steps(step, its, first=first, last=last, week_starts_on=week_starts_on)
 
     begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
-    assert points(
-        step, ZoneInfo(name), first=first, last=last, week_starts_on=week_starts_on
-    ) == len({span.bucket for span in found.spans if span.start <= end and begin < span.end})
+    assert points(step, its, first=first, last=last, week_starts_on=week_starts_on) == len(
+        {span.bucket for span in found.spans if span.start <= end and begin < span.end}
+    )
 
 
 def _check(step: Step, zone: str, first: str, days: float) -> None:
