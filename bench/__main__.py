@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from bench import chart, dashboard, import_cost, readers, servers, write_cost
+from bench import chart, dashboard, import_cost, pages, readers, servers, write_cost
 from bench.data import Keys, load, settle
 from bench.load import require_wrk, serving
 from bench.verdict import BY_INDEX, HUGE, SIZES, verdict
@@ -41,10 +41,15 @@ class Part(Enum):
     THROUGHPUT = "throughput"
     READERS = "readers"
     DASHBOARD = "dashboard"
+    PAGES = "pages"
     WRITES = "writes"
     HOSTILE = "hostile"
     MEMORY = "memory"
     IMPORT = "import"
+
+
+OF_ONE = {Part.LATENCY, Part.PAGES}
+"""The parts that need nothing but the big organization and a small one."""
 
 
 class Name(Enum):
@@ -92,7 +97,7 @@ def main(
                 print(f"\n== {name.value}, {size:,} calls", flush=True)
                 is_last = size == min(max(sizes), SIZES[-1])
                 measured = parts if is_last else {Part.LATENCY}
-                found = asyncio.run(_prepare(url, size, is_whole=measured != {Part.LATENCY}))
+                found = asyncio.run(_prepare(url, size, is_whole=not measured <= OF_ONE))
                 result = _measure(url, found, size, seconds=seconds, parts=measured)
                 results["databases"][name.value][size] = result
     if Part.IMPORT in parts:
@@ -135,6 +140,8 @@ def _measure(
             result["dashboard"] = dashboard.measure(us, plain, keys, seconds)
             scan = asyncio.run(dashboard.scan(parse_database_url(url), "big"))
             result["dashboard"]["scan"] = scan
+        if Part.PAGES in parts:
+            result["pages"] = pages.measure(us, keys, seconds)
     return result | _measure_alone(url, keys, result.get("write", {}), parts)
 
 
