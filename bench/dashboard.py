@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, text
 
 from bench.data import Keys
-from bench.load import REQUESTS, Load, Request, Server, check, run
+from bench.load import REQUESTS, Request, Server, check, in_turn
 from bench.plain import BY_INDEX, completed
 from call_analytics.db.engine import Database, DatabaseUrl, connect, create_engine
 from call_analytics.db.models import Call, Organization
@@ -43,13 +43,7 @@ def measure(us: Server, plain: Server, keys: Keys, seconds: float) -> dict[str, 
     """Milliseconds (median) that one client waits, in turn."""
     asked = {FULL: (us, REQUESTS[FULL])}
     asked |= {name: (us, Request("/graphql", query)) for name, query in QUESTIONS.items()}
-    loads: dict[str, list[Load]] = {name: [] for name in asked}
-    for server, request in asked.values():
-        check(server, request, keys.big)
-    for _ in range(ROUNDS):
-        for name, (server, request) in asked.items():
-            loads[name].append(run(server, request, keys.big, connections=1, seconds=seconds))
-    found = {name: sorted(its)[ROUNDS // 2].median for name, its in loads.items()}
+    found = in_turn(asked, keys.big, seconds, rounds=ROUNDS)
     times = []
     for _ in range(ROUNDS + 1):  # it takes seconds, too long for a load
         began = time.perf_counter()

@@ -152,6 +152,22 @@ def run(server: Server, request: Request, *keys: str, connections: int, seconds:
     return Load(_milliseconds(output, "50%"), _milliseconds(output, "99%"), _per_second(output))
 
 
+def in_turn(
+    asked: dict[str, tuple[Server, Request]], key: str, seconds: float, *, rounds: int
+) -> dict[str, float]:
+    """The median over rounds of what one client waits, in milliseconds (median), by name.
+
+    Each round asks everything, so that what is compared was measured under the same conditions.
+    """
+    for server, request in asked.values():
+        check(server, request, key)
+    loads: dict[str, list[Load]] = {name: [] for name in asked}
+    for _ in range(rounds):
+        for name, (server, request) in asked.items():
+            loads[name].append(run(server, request, key, connections=1, seconds=seconds))
+    return {name: sorted(its)[rounds // 2].median for name, its in loads.items()}
+
+
 def check(server: Server, request: Request, key: str) -> bytes:
     """One answer, to see that there is one."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.data import DAYS, Keys
-from bench.load import Load, Request, Server, check, run
+from bench.load import Request, Server, check, in_turn
 
 PAGE = "first: 50"
 NODES = "nodes { id callSid status duration startedAt customerPhoneNumber assistant { name } }"
@@ -36,14 +36,8 @@ def measure(us: Server, keys: Keys, seconds: float) -> dict[str, float]:
         ):
             asked[f"{name} page of {whose}"] = _document(window, narrowed, arguments, NODES)
     asked["calls counted"] = _document(window, "", PAGE, "totalCount")
-    requests = {name: Request("/graphql", document) for name, document in asked.items()}
-    loads: dict[str, list[Load]] = {name: [] for name in requests}
-    for request in requests.values():
-        check(us, request, keys.big)
-    for _ in range(ROUNDS):
-        for name, request in requests.items():
-            loads[name].append(run(us, request, keys.big, connections=1, seconds=seconds))
-    found = {name: sorted(its)[ROUNDS // 2].median for name, its in loads.items()}
+    requests = {name: (us, Request("/graphql", document)) for name, document in asked.items()}
+    found = in_turn(requests, keys.big, seconds, rounds=ROUNDS)
     for name, milliseconds in found.items():
         print(f"{name:<34} median {milliseconds:9.2f} ms", flush=True)
     return found

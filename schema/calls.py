@@ -1,16 +1,15 @@
 """The GraphQL types of calls and of the pages in which they come."""
 
 import datetime as dt
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import strawberry
 
 from call_analytics.resolvers.call_list import CallConnection, CallOrder, checked_page
 from call_analytics.resolvers.report import Report
 from call_analytics.schema.enums import describe
+from call_analytics.schema.inputs import given
 from call_analytics.schema.organization import Assistant
-
-T = TypeVar("T")
 
 describe(
     CallOrder,
@@ -125,18 +124,14 @@ def _calls(  # noqa: PLR0917 - Strawberry passes them by name
     ] = CallOrder.NEWEST_FIRST,
 ) -> CallConnection:
     page = checked_page(
-        first=_given(first),
-        after=_given(after),
-        last=_given(last),
-        before=_given(before),
-        statuses=_given(statuses),
+        first=given(first),
+        after=given(after),
+        last=given(last),
+        before=given(before),
+        statuses=given(statuses),
         order=order,
     )
     return root.calls[page]
-
-
-def _given(value: T | None) -> T | None:
-    return None if value is strawberry.UNSET else value
 
 
 calls = strawberry.field(

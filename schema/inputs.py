@@ -1,12 +1,20 @@
 """The GraphQL inputs, and what they are to the resolvers."""
 
 import datetime as dt
+from typing import TypeVar
 
 import strawberry
 
 from call_analytics.resolvers import window
 from call_analytics.resolvers.question import AssistantOrder
 from call_analytics.schema.enums import AssistantOrderField, OrderDirection
+
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T | None:
+    """An argument that may be left out; None where it was, as where it is null."""
+    return None if value is strawberry.UNSET else value
 
 
 @strawberry.input(

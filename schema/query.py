@@ -17,7 +17,7 @@ from call_analytics.resolvers.window import Asked, Period
 from call_analytics.resolvers.zones import zone_for
 from call_analytics.schema.calls import Call
 from call_analytics.schema.context import Context
-from call_analytics.schema.inputs import DateRangeInput, InstantRangeInput
+from call_analytics.schema.inputs import DateRangeInput, InstantRangeInput, given
 from call_analytics.schema.limits_type import Limits
 from call_analytics.schema.organization import Organization
 from call_analytics.schema.projection import ProjectingExecutor
@@ -66,7 +66,7 @@ async def _call_analytics(  # noqa: PLR0917 - Strawberry passes them by name
         selection(info._raw_info),  # noqa: SLF001 - the only way to the document
         zone_for(time_zone),
         week_starts_on,
-        checked_assistant_ids(assistant_ids if assistant_ids is not strawberry.UNSET else None),
+        checked_assistant_ids(given(assistant_ids)),
     )
     report = await context.analytics.report(organization_id, question, now=context.now)
     context.sources.update(report.sources)
@@ -108,8 +108,8 @@ async def _call(
     context = info.context
     return await context.analytics.call(
         context.organization_id,
-        call_id=None if id_ is strawberry.UNSET else id_,
-        call_sid=None if call_sid is strawberry.UNSET else call_sid,
+        call_id=given(id_),
+        call_sid=given(call_sid),
     )
 
 

@@ -1,6 +1,5 @@
 """The statements that read calls in the order in which they started."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache, cached
@@ -25,13 +24,14 @@ from sqlalchemy.sql.elements import Label
 from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.prepared import PreparedSelect
+from call_analytics.db.figures.sources import ASSISTANT_IDS
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.functions import among, is_between, is_instant
 from call_analytics.db.models import Assistant, Call
 from call_analytics.db.tenant import ORGANIZATION, Tenancy, in_scope
 
-ASSISTANT_IDS, STATUSES = "assistant_ids", "statuses"
-"""The names of the parameters that hold them."""
+STATUSES = "statuses"
+"""The name of the parameter that holds the statuses that are asked for."""
 LEAST_ID, LARGEST_ID = -(2**63), 2**63 - 1
 """The ends of the numbers that an id may be."""
 
@@ -74,7 +74,7 @@ def count_statement(shape: PageShape, dialect: Dialect) -> PreparedSelect:
     count = select(func.count().label("total")).where(
         in_scope(calls.c, shape.tenancy, among_ids=ids),
         _is_between(calls),
-        _is_of(shape, dialect)(calls),
+        _is_of(calls, shape, dialect),
     )
     return PreparedSelect(count, dialect)
 
@@ -96,17 +96,17 @@ def one_statement(tenancy: Tenancy, dialect: Dialect, *, by_sid: bool) -> Prepar
 def _ids(shape: PageShape, dialect: Dialect) -> Select[Any]:
     """The id and the timestamp of each call that may be on the page, in order."""
     calls = Call.__table__
-    is_of = _is_of(shape, dialect)
+    is_of = _is_of(calls, shape, dialect)
     ids = select(calls.c.id, calls.c.started_at)
     if shape.tenancy is Tenancy.BY_ORGANIZATION and not shape.is_narrowed:
-        found = ids.where(in_scope(calls.c, shape.tenancy), _is_between(calls), is_of(calls))
+        found = ids.where(in_scope(calls.c, shape.tenancy), _is_between(calls), is_of)
     else:
         reach = _reach(shape, dialect)
         is_its = _is_its(calls, reach.c.assistant_id, shape)
         # An assistant has as many calls on the page at most as the page has.
         end = "first" if not shape.is_earliest else "last"
         is_near = _is_between(calls, **{end: reach.c.furthest})
-        found = ids.select_from(reach.join(calls, and_(is_its, is_near, is_of(calls))))
+        found = ids.select_from(reach.join(calls, and_(is_its, is_near, is_of)))
     return found.order_by(*_order(calls.c.started_at, calls.c.id, shape))
 
 
@@ -120,7 +120,7 @@ def _reach(shape: PageShape, dialect: Dialect) -> FromClause:
     asked = assistants.cte("asked").prefix_with("MATERIALIZED")
     furthest = (
         select(calls.c.started_at)
-        .where(_is_its(calls, asked.c.id, shape), _is_between(calls), _is_of(shape, dialect)(calls))
+        .where(_is_its(calls, asked.c.id, shape), _is_between(calls), _is_of(calls, shape, dialect))
         .order_by(*_order(calls.c.started_at, calls.c.id, shape))
         .limit(1)
         .offset(_parameter("limit", Integer()) - 1)
@@ -140,16 +140,12 @@ def _is_its(
     return is_its
 
 
-def _is_of(shape: PageShape, dialect: Dialect) -> Callable[[FromClause], ColumnElement[Any]]:
+def _is_of(calls: FromClause, shape: PageShape, dialect: Dialect) -> ColumnElement[Any]:
     """Whether a call has one of the statuses that are asked for."""
-
-    def is_of(calls: FromClause) -> ColumnElement[Any]:
-        if not shape.has_statuses:
-            return true()
-        statuses = TILE_TABLES[dialect.name].values(STATUSES, String())
-        return among(calls.c.status, select(statuses.c.value).scalar_subquery())
-
-    return is_of
+    if not shape.has_statuses:
+        return true()
+    statuses = TILE_TABLES[dialect.name].values(STATUSES, String())
+    return among(calls.c.status, select(statuses.c.value).scalar_subquery())
 
 
 def _asked_ids(dialect: Dialect) -> Select[tuple[int]]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.calls.page_statements import (
-    ASSISTANT_IDS,
     LARGEST_ID,
     LEAST_ID,
     STATUSES,
@@ -23,6 +22,7 @@ from call_analytics.db.calls.page_statements import (
 from call_analytics.db.figures.prepared import PreparedSelect
 from call_analytics.db.figures.query import FigureQuery, Window
 from call_analytics.db.figures.reader import Reading
+from call_analytics.db.figures.sources import ASSISTANT_IDS
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.organizations import StoredAssistant
 from call_analytics.db.tenant import Tenancy
