@@ -28,13 +28,14 @@ from call_analytics.db.errors import DatabaseError
 from call_analytics.db.rollups.folding import fold_regularly
 from call_analytics.db.rollups.state import rollup_backlog
 from call_analytics.resolvers.analytics import Analytics
+from call_analytics.resolvers.export import CallExports
 from call_analytics.schema.limits import DocumentLimits
 from call_analytics.schema.persisted import TrustedDocuments
 from call_analytics.settings import PREFIX, Settings, SettingsError, listed, load_settings
 from call_analytics.telemetry.logs import configure_logging
 from call_analytics.telemetry.prometheus import Telemetry
 from call_analytics.telemetry.requests import RequestTelemetry
-from call_analytics.web import openapi, rest
+from call_analytics.web import export, openapi, rest
 from call_analytics.web.admission import Admission
 from call_analytics.web.compression import Compression
 from call_analytics.web.explorer import explorer_assets
@@ -79,6 +80,10 @@ def create_app(
         database = _reader(url, settings, telemetry, pool_size=settings.pool_size)
         # A second pool: ``/readyz`` and ``/metrics`` answer while requests wait for the first.
         operators_database = _reader(url, settings, telemetry, pool_size=OPERATORS_CONNECTIONS)
+        # And a third: an export has a connection for as long as its client reads.
+        exports_database = _reader(
+            url, settings, telemetry, pool_size=settings.max_concurrent_exports
+        )
         access = AccessControl(
             database,
             key_cache_seconds=settings.key_cache_seconds,
@@ -100,6 +105,9 @@ def create_app(
                         may_use_rollups=may_use_rollups,
                         hides_phone_numbers=settings.hide_phone_numbers,
                     ),
+                    "exports": CallExports(
+                        exports_database, hides_phone_numbers=settings.hide_phone_numbers
+                    ),
                     "clock": clock,
                     "database_answers": partial(_answers, operators_database),
                     "rollup_backlog": partial(_backlog, operators_database),
@@ -108,6 +116,7 @@ def create_app(
         await access.close()
         await database.dispose()
         await operators_database.dispose()
+        await exports_database.dispose()
 
     request_limits = limits_in(settings, RequestLimits)
     admission = Admission(
@@ -122,6 +131,7 @@ def create_app(
         is_private=settings.production,
         trusted=_trusted_documents(settings),
     )
+    exports = export.ExportEndpoint(admission, timeout_seconds=settings.export_timeout_seconds)
     health = health_routes(
         telemetry,
         telemetry_token=settings.telemetry_token.get_secret_value(),
@@ -131,6 +141,7 @@ def create_app(
         routes=[
             Route("/graphql", graphql.respond, methods=["GET", "POST"]),
             Route(rest.PATH, rest.RestEndpoint(admission).respond, methods=["GET"]),
+            Route(export.PATH, exports, methods=["GET"]),
             Route(f"{rest.PATH}/", rest.without_slash, methods=["GET"]),
             *health,
             *([] if settings.production else _descriptions()),
@@ -219,7 +230,14 @@ def _cors_middleware(settings: Settings) -> list[Middleware]:
             allow_origins=listed(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+            expose_headers=[
+                "Content-Disposition",
+                "ETag",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "X-Request-Id",
+            ],
         )
     ]
 

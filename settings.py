@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         ge=1,
         le=1000,
         description="Database connections over which one server process answers requests; it has "
-        "up to three more for `/readyz`, `/metrics` and merging rollups.",
+        "up to three more for `/readyz`, `/metrics` and merging rollups, and those of exports.",
     )
     connect_timeout_seconds: float = Field(
         default=5, gt=0, description="Longest time in which a database connection may be made."
@@ -168,6 +168,18 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time after which a request is given up with a 503; the wait for a "
         "database connection is part of it.",
+    )
+    max_concurrent_exports: int = Field(
+        default=4,
+        ge=1,
+        le=1000,
+        description="Exports that one server process writes at the same time, each over a "
+        "database connection of its own; more wait for `REQUEST_TIMEOUT_SECONDS`.",
+    )
+    export_timeout_seconds: float = Field(
+        default=3_600,
+        gt=0,
+        description="Longest time of an export, whose snapshot the database has to keep so long.",
     )
     send_timeout_seconds: float = Field(
         default=30,

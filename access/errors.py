@@ -36,3 +36,12 @@ class RateLimited(ExpectedError):  # noqa: N818 - a state of the client
             f"More than {allowance.limit} requests in {allowance.window_seconds} seconds: "
             f"ask again in {allowance.reset_seconds} seconds."
         )
+
+
+class TooManyExports(ExpectedError):  # noqa: N818 - a state of the client
+    """A key has as many exports running as it may have. Each process counts for itself."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} exports of this key are running; begin this one when one ends.")

@@ -82,6 +82,7 @@ class Requester:
         known = access.authenticator.known(key) if key is not None else None
         self._payer = known.principal if known else None
         self._principal = known.principal if known and known.is_fresh else None
+        self._charged = 0
         self.allowance: Allowance | None = None
         """What is left for the requester; None before anything was counted."""
 
@@ -98,6 +99,7 @@ class Requester:
         """
         if not cost:
             return
+        self._charged += cost
         if self._payer is not None:
             self.allowance = await self._access.charge_key(self._payer, cost)
         else:
@@ -124,4 +126,5 @@ class Requester:
         has_changed = (self._payer is None) != (payer is None)
         self._payer = payer
         if has_changed:
-            await self.charge(1)
+            charged, self._charged = self._charged, 0
+            await self.charge(charged)

@@ -16,6 +16,7 @@ Errors that clients get, with a code and a message that is safe to show to anyon
     ├── Overloaded        OVERLOADED        too many requests are running, or waiting
     ├── Unauthenticated   UNAUTHENTICATED   no valid key came with the request (``access``)
     ├── RateLimited       RATE_LIMITED      the key or the address has asked too often (``access``)
+    ├── TooManyExports    RATE_LIMITED      the key has too many exports running (``access``)
     └── BadInput          BAD_USER_INPUT    an argument is outside its range (``resolvers``)
 
 Their base is here because ``access`` and ``resolvers`` do not import each other. Every other

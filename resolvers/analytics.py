@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from call_analytics.db.calls.call_reader import StoredCall
 from call_analytics.db.calls.pages import (
     CallRows,
     PageQuery,
-    StoredCall,
     reading_of_call,
     reading_of_page,
 )

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
 
+from call_analytics.db.calls.call_reader import Position, StoredCall
 from call_analytics.db.calls.page_statements import LARGEST_ID
-from call_analytics.db.calls.pages import CallRows, PageQuery, Position, StoredCall
+from call_analytics.db.calls.pages import CallRows, PageQuery
 from call_analytics.db.organizations import StoredAssistant
 from call_analytics.resolvers.cursors import cursor_of, position_of
 from call_analytics.resolvers.errors import BadInput
@@ -132,13 +133,21 @@ def checked_page(
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 1 <= size <= MAX_PAGE_SIZE:
             raise BadInput(f"calls: `{name}` must be 1 to {MAX_PAGE_SIZE}, not {size}.")
-    if statuses is not None:
-        if len(statuses) > MAX_STATUSES_ASKED:
-            raise BadInput(
-                f"calls: `statuses` may hold {MAX_STATUSES_ASKED} at most, not {len(statuses):,}."
-            )
-        statuses = tuple(sorted(filter(may_be_stored, set(statuses))))
-    return CallPage(first, after, last, before, statuses, order)
+    checked = None if statuses is None else checked_statuses(statuses)
+    return CallPage(first, after, last, before, checked, order)
+
+
+def checked_statuses(statuses: Sequence[str]) -> tuple[str, ...]:
+    """Statuses that are asked for, ascending, each once; those that no call can have left out.
+
+    Raises:
+        BadInput: where there are too many.
+    """
+    if len(statuses) > MAX_STATUSES_ASKED:
+        raise BadInput(
+            f"calls: `statuses` may hold {MAX_STATUSES_ASKED} at most, not {len(statuses):,}."
+        )
+    return tuple(sorted(filter(may_be_stored, set(statuses))))
 
 
 def checked_name(call_id: str | None, call_sid: str | None) -> int | str | None:
@@ -240,13 +249,12 @@ def connection_of(
 
 def call_row(call: StoredCall, *, hides_phone_numbers: bool) -> CallRow:
     """A call as clients see it."""
-    show = _last_digits if hides_phone_numbers else _whole
     return CallRow(
         str(call.id),
         call.call_sid,
         call.assistant,
-        show(call.to_phone_number),
-        show(call.customer_phone_number),
+        shown_number(call.to_phone_number, is_hidden=hides_phone_numbers),
+        shown_number(call.customer_phone_number, is_hidden=hides_phone_numbers),
         call.status,
         call.duration,
         _in_utc(call.started_at),
@@ -254,20 +262,16 @@ def call_row(call: StoredCall, *, hides_phone_numbers: bool) -> CallRow:
     )
 
 
-def _position(name: str, cursor: str | None, organization_id: int) -> Position | None:
-    return None if cursor is None else position_of(name, cursor, organization_id)
-
-
-def _whole(number: str | None) -> str | None:
-    return number
-
-
-def _last_digits(number: str | None) -> str | None:
-    """A telephone number of which only the last four digits are left."""
-    if number is None:
-        return None
+def shown_number(number: str | None, *, is_hidden: bool) -> str | None:
+    """A telephone number; of a hidden one only the last four digits."""
+    if number is None or not is_hidden:
+        return number
     digits = [character for character in number if character.isdecimal()]
     return "***" + "".join(digits[-4:])
+
+
+def _position(name: str, cursor: str | None, organization_id: int) -> Position | None:
+    return None if cursor is None else position_of(name, cursor, organization_id)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -6,8 +6,8 @@ import struct
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
+from call_analytics.db.calls.call_reader import Position
 from call_analytics.db.calls.page_statements import LARGEST_ID, LEAST_ID
-from call_analytics.db.calls.pages import Position
 from call_analytics.resolvers.errors import BadInput
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - stored timestamps have no zone

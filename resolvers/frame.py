@@ -33,6 +33,11 @@ class Bucket(NamedTuple):
     local_end: datetime
 
 
+def stored_window(window: Window) -> StoredWindow:
+    """A window as the database knows it."""
+    return StoredWindow(as_stored(window.start), window.until and as_stored(window.until))
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What the sections of one window have in common."""
@@ -47,8 +52,7 @@ class Frame:
     @property
     def stored_window(self) -> StoredWindow:
         """The window as the database knows it."""
-        until = self.window.until
-        return StoredWindow(as_stored(self.window.start), until and as_stored(until))
+        return stored_window(self.window)
 
     @property
     def last(self) -> datetime:

@@ -154,25 +154,24 @@ def _current_before(
 
 def _check_dates(asked: DateRange) -> None:
     for name, day in (("first", asked.first), ("last", asked.last)):
-        _check_year(f"`dates.{name}` ({day})", day.year)
+        _check_year(f"`{name}` ({day})", day.year)
     if asked.first > asked.last:
-        raise BadInput(f"`dates.first` ({asked.first}) is after `dates.last` ({asked.last}).")
-    _check_days("dates", asked.days)
+        raise BadInput(f"`first` ({asked.first}) is after `last` ({asked.last}).")
+    _check_days("The dates", asked.days)
 
 
 def _check_instants(asked: InstantRange) -> None:
     for name, moment in (("start", asked.start), ("end", asked.end)):
-        written = f"`instants.{name}` ({moment.isoformat()})"
+        written = f"`{name}` ({moment.isoformat()})"
         if moment.utcoffset() is None:
             raise BadInput(f"{written} has no offset from UTC, such as Z or +02:00.")
         _check_year(written, moment.year)
     start, end = asked.start.astimezone(UTC), asked.end.astimezone(UTC)
     if start >= end:
         raise BadInput(
-            f"`instants.start` ({asked.start.isoformat()}) is not before "
-            f"`instants.end` ({asked.end.isoformat()})."
+            f"`start` ({asked.start.isoformat()}) is not before `end` ({asked.end.isoformat()})."
         )
-    _check_days("instants", ceil((end - start) / timedelta(days=1)))
+    _check_days("The instants", ceil((end - start) / timedelta(days=1)))
 
 
 def _check_year(written: str, year: int) -> None:
@@ -180,6 +179,6 @@ def _check_year(written: str, year: int) -> None:
         raise BadInput(f"{written} is outside the years {FIRST_YEAR} to {LAST_YEAR}.")
 
 
-def _check_days(argument: str, days: int) -> None:
+def _check_days(what: str, days: int) -> None:
     if days > MAX_WINDOW_DAYS:
-        raise BadInput(f"`{argument}` may span {MAX_WINDOW_DAYS:,} days at most, not {days:,}.")
+        raise BadInput(f"{what} may span {MAX_WINDOW_DAYS:,} days at most, not {days:,}.")

@@ -43,8 +43,8 @@ def _zone(name: str) -> ZoneInfo:
 
 def _no_such_zone(name: str) -> str:
     if len(name) > LONGEST_NAME:
-        return f"`timeZone` is no IANA name: it has {len(name):,} characters."
-    message = f"`timeZone`: there is no zone {name!r}."
+        return f"The time zone is no IANA name: it has {len(name):,} characters."
+    message = f"There is no time zone {name!r}."
     by_small_letters = {known.casefold(): known for known in sorted(zone_names())}
     wrong = name.casefold()
     exact = wrong in by_small_letters

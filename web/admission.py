@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from call_analytics.access.errors import RateLimited, Unauthenticated
+from call_analytics.access.errors import RateLimited, TooManyExports, Unauthenticated
 from call_analytics.access.requester import Requester
 from call_analytics.resolvers.errors import ExpectedError, Overloaded, Unavailable
 from call_analytics.web.bearer import bearer_key
@@ -20,8 +20,8 @@ logger = logging.getLogger("call_analytics")
 class Admission:
     """Admits requests to one process, and writes the headers of their answers.
 
-    ``retry_after_seconds`` is the ``Retry-After`` of a 503. ``max_age_seconds`` is how long a
-    client may keep an answer; 0 is not at all.
+    ``retry_after_seconds`` is the ``Retry-After`` where no rate limit says it. ``max_age_seconds``
+    is how long a client may keep an answer; 0 is not at all.
     """
 
     def __init__(
@@ -32,15 +32,15 @@ class Admission:
         self._max_age_seconds = max_age_seconds
         self._running = 0
 
-    async def requester(self, request: Request[State]) -> Requester:
-        """The sender of a request, who is charged for it first.
+    async def requester(self, request: Request[State], *, cost: int = 1) -> Requester:
+        """The sender of a request, who is charged for it first: as for so many requests.
 
         Raises:
             RateLimited: where the key or the address has no request left.
         """
         address = request.client.host if request.client else ""
         requester = Requester(request.state["access"], bearer_key(request.headers), address)
-        await requester.charge(1)
+        await requester.charge(cost)
         return requester
 
     @asynccontextmanager
@@ -78,7 +78,7 @@ class Admission:
         if isinstance(error, RateLimited):
             allowance = error.allowance
             headers["Retry-After"] = str(allowance.reset_seconds)
-        elif isinstance(error, Overloaded | Unavailable):
+        elif isinstance(error, Overloaded | TooManyExports | Unavailable):
             headers["Retry-After"] = str(self._retry_after_seconds)
         elif isinstance(error, Unauthenticated):
             headers["WWW-Authenticate"] = "Bearer"

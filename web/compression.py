@@ -2,18 +2,22 @@
 
 What compresses is ``starlette-compress``, by Brotli or else by gzip. Compressing 5.7 kB costs less
 than 0.1 ms by either. Zstandard is not used: GraphQL Code Generator on Node.js 20 asks for it and
-cannot read it, and clients that ask for it read gzip too. Secrets cannot be guessed from the length
-of an answer (BREACH): none has any, keys and their hashes included.
+cannot read it, and clients that ask for it read gzip too. Exports are compressed by Zstandard or
+else by gzip: they are long, and Brotli is slow. Secrets cannot be guessed from the length of an
+answer (BREACH): none has any, keys and their hashes included.
 """
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type, remove_compress_type
 
+from call_analytics.web import export
+
 LONGEST_ACCEPT_ENCODING = 256
 """Characters. Nobody has more to say, and reading much more would cost more than answering."""
 
-add_compress_type("application/graphql-response+json")
+for _media_type in ("application/graphql-response+json", "text/csv", "application/x-ndjson"):
+    add_compress_type(_media_type)
 # The explorer's files are large and always the same: what builds them compresses them.
 for _media_type in ("text/javascript", "application/javascript", "text/css", "font/ttf"):
     remove_compress_type(_media_type)
@@ -24,6 +28,7 @@ class Compression:
 
     def __init__(self, app: ASGIApp) -> None:
         self._compressing = CompressMiddleware(app, zstd=False)
+        self._compressing_exports = CompressMiddleware(app, brotli=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -36,7 +41,9 @@ class Compression:
                 _adjust(message)
             await send(message)
 
-        await self._compressing(_with_short_accept_encoding(scope), receive, adjusting)
+        is_export = scope["path"] == export.PATH
+        compressing = self._compressing_exports if is_export else self._compressing
+        await compressing(_with_short_accept_encoding(scope), receive, adjusting)
 
 
 def _with_short_accept_encoding(scope: Scope) -> Scope:

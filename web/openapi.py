@@ -1,4 +1,4 @@
-"""The OpenAPI description of the REST endpoint, served at ``/openapi.json``."""
+"""The OpenAPI description of the REST endpoints, served at ``/openapi.json``."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from call_analytics.web.rest import DEFAULT_PERIOD, PERIODS
+from call_analytics.access.running_exports import MAX_EXPORTS_OF_A_KEY
+from call_analytics.web import export, export_request, rest
 
 PATH = "/openapi.json"
 COUNT = {"type": "integer", "minimum": 0}
@@ -78,6 +79,51 @@ BAD_PERIOD = {
 }
 TEXT = {"type": "string"}
 
+
+def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+DATE = {"type": "string", "format": "date"}
+INSTANT = {"type": "string", "format": "date-time"}
+EXPORT_PARAMETERS = [
+    _parameter(
+        "format",
+        "CSV, or JSON Lines.",
+        {"type": "string", "enum": list(export_request.FORMATS), "default": "csv"},
+    ),
+    _parameter(
+        "period",
+        "The last 1, 7, 30 or 90 times 24 hours; or a period of the calendar of `time_zone`, whose "
+        "weeks begin on Monday.",
+        {
+            "type": "string",
+            "enum": list(export_request.PERIODS),
+            "default": export_request.DEFAULT_PERIOD,
+        },
+    ),
+    _parameter("first", "The first local date of `time_zone`, as in `2026-03-01`.", DATE),
+    _parameter("last", "The last local date, itself included.", DATE),
+    _parameter("start", "The first instant, with its offset from UTC or `Z`.", INSTANT),
+    _parameter("end", "The end, itself not included, written in the same way.", INSTANT),
+    _parameter(
+        "time_zone",
+        "A name of the IANA database, as in `Europe/Berlin`. Without it dates are those of UTC; "
+        "with it there is one more column, of local times.",
+        {"type": "string"},
+    ),
+    _parameter(
+        "assistant_id",
+        "Only calls of these assistants.",
+        {"type": "array", "items": {"type": "integer"}},
+    ),
+    _parameter(
+        "status",
+        "Only calls with these statuses, as they are stored.",
+        {"type": "array", "items": {"type": "string"}},
+    ),
+]
+
 OPENAPI: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
@@ -87,7 +133,7 @@ OPENAPI: dict[str, Any] = {
         "`/graphql`, has the same figures and computes only those that are picked.",
     },
     "paths": {
-        "/api/v1/calls/analytics": {
+        rest.PATH: {
             "get": {
                 "operationId": "callAnalytics",
                 "summary": "Totals, daily statistics and top assistants of a period.",
@@ -99,8 +145,8 @@ OPENAPI: dict[str, Any] = {
                         "description": "The last 1, 7, 30 or 90 times 24 hours.",
                         "schema": {
                             "type": "string",
-                            "enum": list(PERIODS),
-                            "default": DEFAULT_PERIOD,
+                            "enum": list(rest.PERIODS),
+                            "default": rest.DEFAULT_PERIOD,
                         },
                     },
                 ],
@@ -117,7 +163,38 @@ OPENAPI: dict[str, Any] = {
                     "503": _refusal("No answer is possible just now.", TEXT, "Retry-After"),
                 },
             }
-        }
+        },
+        export.PATH: {
+            "get": {
+                "operationId": "exportCalls",
+                "summary": "The calls behind the figures, as a file of any size.",
+                "description": "The newest first, all from one snapshot. The window is a `period`, "
+                "or `first` and `last`, or `start` and `end`. An export counts as "
+                f"{export.COST} requests, and a key has {MAX_EXPORTS_OF_A_KEY} at a time. An "
+                "answer that ends without its last chunk is not whole.",
+                "security": [{"key": []}],
+                "parameters": EXPORT_PARAMETERS,
+                "responses": {
+                    "200": {
+                        "description": "The file; `call-analytics import` reads it. In CSV, a cell "
+                        "that a spreadsheet would run as a formula has an apostrophe in front.",
+                        "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+                        "content": {
+                            "text/csv": {"schema": {"type": "string"}},
+                            "application/x-ndjson": {"schema": {"type": "string"}},
+                        },
+                    },
+                    "401": _refusal("No valid API key.", TEXT, "WWW-Authenticate"),
+                    "422": _refusal("A parameter makes no sense.", TEXT),
+                    "429": _refusal(
+                        "The key or the address asked too often, or has too many exports running.",
+                        TEXT,
+                        "Retry-After",
+                    ),
+                    "503": _refusal("No answer is possible just now.", TEXT, "Retry-After"),
+                },
+            }
+        },
     },
     "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
 }

@@ -1,8 +1,8 @@
 """The parameters of a request's query string, whose number is limited."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from call_analytics.resolvers.errors import BadInput
@@ -10,8 +10,8 @@ from call_analytics.resolvers.errors import BadInput
 MOST_PARAMETERS = 100
 
 
-def query_parameters(request: Request[Any]) -> Mapping[str, str]:
-    """The parameters by name. Where a name is repeated, the last one counts.
+def query_parameters(request: Request[Any]) -> QueryParams:
+    """The parameters. Where one is looked up by a name that is repeated, the last one counts.
 
     Raises:
         BadInput: where there are more than ``MOST_PARAMETERS``.

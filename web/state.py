@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from call_analytics.access.requester import AccessControl
 from call_analytics.resolvers.analytics import Analytics
+from call_analytics.resolvers.export import CallExports
 from call_analytics.telemetry.request_record import RequestRecord
 
 
@@ -14,6 +15,7 @@ class State(TypedDict):
 
     access: AccessControl
     analytics: Analytics
+    exports: CallExports
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""
     database_answers: Callable[[], Awaitable[bool]]

@@ -138,7 +138,7 @@ async def _store(
                 number=number,
                 call_sid=call.call_sid,
                 assistant_id=assistant_id,
-                to_phone_number="",  # the export has none
+                to_phone_number=call.to_phone_number,
                 customer_phone_number=call.customer_phone_number,
                 status=call.status,
                 duration=call.duration,

@@ -43,6 +43,8 @@ class PageShape(NamedTuple):
     is_narrowed: bool
     has_statuses: bool
     is_earliest: bool
+    is_short: bool = False
+    """Whether all calls of the range may be looked at to find the page."""
 
 
 def _key(shape: object, dialect: Dialect) -> object:
@@ -98,8 +100,10 @@ def _ids(shape: PageShape, dialect: Dialect) -> Select[Any]:
     calls = Call.__table__
     is_of = _is_of(calls, shape, dialect)
     ids = select(calls.c.id, calls.c.started_at)
-    if shape.tenancy is Tenancy.BY_ORGANIZATION and not shape.is_narrowed:
-        found = ids.where(in_scope(calls.c, shape.tenancy), _is_between(calls), is_of)
+    if shape.is_short or (shape.tenancy is Tenancy.BY_ORGANIZATION and not shape.is_narrowed):
+        asked = _asked_ids(dialect) if shape.is_narrowed else None
+        is_its = in_scope(calls.c, shape.tenancy, among_ids=asked)
+        found = ids.where(is_its, _is_between(calls), is_of)
     else:
         reach = _reach(shape, dialect)
         is_its = _is_its(calls, reach.c.assistant_id, shape)

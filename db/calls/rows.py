@@ -11,13 +11,15 @@ from call_analytics.db.names import name_problem, text_problem
 FIELD_NAMES = {
     "call_sid": "Call SID",
     "assistant_name": "Assistant Name",
+    "to_phone_number": "To Phone",
     "customer_phone_number": "Customer Phone",
     "status": "Status",
     "duration": "Duration (seconds)",
     "started_at": "Started At",
     "ended_at": "Ended At",
 }
-"""The platform's two spellings of a field: in its JSON export, and as a CSV heading."""
+"""The two spellings of a field: in JSON, and as a CSV heading. They are those of the platform's
+exports; only ``to_phone_number`` is in none of these."""
 
 NAMES = ("assistant_name",)
 """The fields that people read as a name."""
@@ -31,10 +33,12 @@ class BadRow(ValueError):  # noqa: N818 - the row is bad, the program is fine
 
 
 class CallRow(NamedTuple):
-    """A call as the platform exports it. Timestamps are UTC without a zone."""
+    """A call of an export. Timestamps are UTC without a zone."""
 
     call_sid: str
     assistant_name: str
+    to_phone_number: str
+    """Empty where it is not known."""
     customer_phone_number: str
     status: str
     duration: int | None
@@ -67,6 +71,9 @@ def parse_call(record: Mapping[str, object]) -> CallRow:
     return CallRow(
         call_sid=_text(record, "call_sid", Call.call_sid.type.length),
         assistant_name=_text(record, "assistant_name", Assistant.name.type.length),
+        to_phone_number=_text(
+            record, "to_phone_number", Call.to_phone_number.type.length, required=False
+        ),
         customer_phone_number=_text(
             record, "customer_phone_number", Call.customer_phone_number.type.length, required=False
         ),

@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    func,
     insert,
     literal,
     select,
@@ -105,10 +106,16 @@ async def store_calls(
         known,
         lambda insertion: insertion.on_conflict_do_update(
             index_elements=KEY,
-            set_={name: insertion.excluded[name] for name in UPDATED},
+            set_={name: insertion.excluded[name] for name in UPDATED}
+            | {"to_phone_number": _given_or_kept(insertion.excluded.to_phone_number)},
         ),
     )
     return len(new)
+
+
+def _given_or_kept(number: ColumnElement[str]) -> ColumnElement[str]:
+    """The number that a row of a file has; the platform's exports have none."""
+    return func.coalesce(func.nullif(number, ""), Call.to_phone_number)
 
 
 async def _store(

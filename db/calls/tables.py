@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from call_analytics.db.calls.columns import Columns
+from call_analytics.db.calls.formulas import as_it_was
 from call_analytics.db.calls.rows import BadRow, CallRow, FileRow, parse_call, without_row
 from call_analytics.db.calls.text import Lines, Text
 from call_analytics.db.errors import OperatorError
@@ -62,7 +63,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 def _call_in(cells: list[str], fields: list[str | None]) -> CallRow | BadRow:
     if len(cells) != len(fields):
         return BadRow(f"{len(cells)} columns, where the first line has {len(fields)}")
-    record = {field: cell for field, cell in zip(fields, cells, strict=True) if field is not None}
+    record = {
+        field: as_it_was(cell)
+        for field, cell in zip(fields, cells, strict=True)
+        if field is not None
+    }
     try:
         return parse_call(record)
     except BadRow as reason:

@@ -260,46 +260,46 @@ def _instants(start: str, end: str) -> InstantRange:
     [
         (
             DateRange(date(2026, 3, 2), date(2026, 3, 1)),
-            "`dates.first` (2026-03-02) is after `dates.last` (2026-03-01).",
+            "`first` (2026-03-02) is after `last` (2026-03-01).",
         ),
         (
             DateRange(date(1969, 12, 31), date(1970, 1, 1)),
-            "`dates.first` (1969-12-31) is outside the years 1970 to 2200.",
+            "`first` (1969-12-31) is outside the years 1970 to 2200.",
         ),
         (
             DateRange(date(2200, 12, 31), date(2201, 1, 1)),
-            "`dates.last` (2201-01-01) is outside the years 1970 to 2200.",
+            "`last` (2201-01-01) is outside the years 1970 to 2200.",
         ),
         (
             DateRange(date(2020, 1, 1), date(2030, 1, 8)),
-            "`dates` may span 3,660 days at most, not 3,661.",
+            "The dates may span 3,660 days at most, not 3,661.",
         ),
         (
             _instants("2026-03-01T00:00", "2026-03-02T00:00Z"),
-            "`instants.start` (2026-03-01T00:00:00) has no offset from UTC, such as Z or +02:00.",
+            "`start` (2026-03-01T00:00:00) has no offset from UTC, such as Z or +02:00.",
         ),
         (
             _instants("2026-03-01T00:00Z", "2026-03-02T00:00"),
-            "`instants.end` (2026-03-02T00:00:00) has no offset from UTC, such as Z or +02:00.",
+            "`end` (2026-03-02T00:00:00) has no offset from UTC, such as Z or +02:00.",
         ),
         (
             _instants("2026-03-01T00:00Z", "2026-03-01T01:00+01:00"),
             (
-                "`instants.start` (2026-03-01T00:00:00+00:00) is not before "
-                "`instants.end` (2026-03-01T01:00:00+01:00)."
+                "`start` (2026-03-01T00:00:00+00:00) is not before "
+                "`end` (2026-03-01T01:00:00+01:00)."
             ),
         ),
         (
             _instants("0001-01-01T00:00+14:00", "2026-03-01T01:00Z"),
-            "`instants.start` (0001-01-01T00:00:00+14:00) is outside the years 1970 to 2200.",
+            "`start` (0001-01-01T00:00:00+14:00) is outside the years 1970 to 2200.",
         ),
         (
             _instants("2026-03-01T01:00Z", "9999-12-31T23:59:59-14:00"),
-            "`instants.end` (9999-12-31T23:59:59-14:00) is outside the years 1970 to 2200.",
+            "`end` (9999-12-31T23:59:59-14:00) is outside the years 1970 to 2200.",
         ),
         (
             _instants("2020-01-01T00:00Z", "2030-01-08T00:00:00.000001Z"),
-            "`instants` may span 3,660 days at most, not 3,661.",
+            "The instants may span 3,660 days at most, not 3,661.",
         ),
     ],
 )

@@ -53,7 +53,7 @@ def test_links_are_zones() -> None:
 def test_a_name_that_does_not_exist(name: str, names: str) -> None:
     with pytest.raises(BadInput) as refused:
         zone_for(name)
-    assert str(refused.value) == f"`timeZone`: there is no zone {name!r}. {names}"
+    assert str(refused.value) == f"There is no time zone {name!r}. {names}"
     assert str(refused.value).isprintable()
 
 
@@ -61,7 +61,9 @@ def test_a_long_name_is_not_repeated() -> None:
     for length in (65, 10_000_000):
         with pytest.raises(BadInput) as refused:
             zone_for("x" * length)
-        assert str(refused.value) == (f"`timeZone` is no IANA name: it has {length:,} characters.")
+        assert str(refused.value) == (
+            f"The time zone is no IANA name: it has {length:,} characters."
+        )
 
 
 @pytest.mark.parametrize("has_zones", [False, True])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 from starlette.testclient import TestClient
 
-from call_analytics.db.calls.pages import CallRows, PageQuery, Position, reading_of_page
+from call_analytics.db.calls.call_reader import Position
+from call_analytics.db.calls.pages import CallRows, PageQuery, reading_of_page
 from call_analytics.db.engine import connect
 from call_analytics.db.figures.query import FigureQuery, Window
 from call_analytics.db.models import Call

@@ -211,7 +211,10 @@ def test_a_redirected_client_gets_its_answer(
 
 
 def test_an_unknown_path_is_told_as_json(service: Any) -> None:
-    known = "Nothing is at this path. GraphQL: /graphql; REST: /api/v1/calls/analytics"
+    known = (
+        "Nothing is at this path. GraphQL: /graphql; REST: /api/v1/calls/analytics and "
+        "/api/v1/calls/export"
+    )
     for production, more in [(False, "; what REST answers: /openapi.json"), (True, "")]:
         client = service(production=production)
         for path in ("/api/v1/calls", "/graphql/", "/docs"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from call_analytics.db.calls.columns import Columns
 from call_analytics.db.calls.files import read_call_file
+from call_analytics.db.calls.formulas import made_harmless
 from call_analytics.db.calls.rows import FIELD_NAMES, CallRow, FileRow
 from call_analytics.db.calls.sources import CallFile
 
@@ -24,13 +25,14 @@ CALLS = [
     CallRow(
         "CA1",
         "Support Bot",
+        "",
         "+15550001",
         "completed",
         300,
         datetime(2026, 3, 3, 12),
         datetime(2026, 3, 3, 12, 5),
     ),
-    CallRow("CA2", "Sales, Rep", "", "busy", None, datetime(2026, 3, 4, 0, 0, 0, 1), None),
+    CallRow("CA2", "Sales, Rep", "", "", "busy", None, datetime(2026, 3, 4, 0, 0, 0, 1), None),
 ]
 
 
@@ -61,7 +63,14 @@ def json_of(records: list[dict[str, Any]], style: str) -> str:
 
 def csv_of(calls: list[CallRow]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, HEADINGS.split(","))
+    writer = csv.DictWriter(text, ["Call ID", *FIELD_NAMES.values()])
     writer.writeheader()
-    writer.writerows(record_of(call, headings=True) for call in calls)
+    for call in calls:
+        cells = record_of(call, headings=True)
+        writer.writerow(
+            {
+                heading: made_harmless(cell) if isinstance(cell, str) else cell
+                for heading, cell in cells.items()
+            }
+        )
     return text.getvalue()
