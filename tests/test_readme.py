@@ -37,19 +37,20 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_dashboard_s_query_has_the_printed_answer(
-    platform: Platform, client: TestClient
-) -> None:
+def test_the_demo_gives_the_printed_answers(platform: Platform, client: TestClient) -> None:
     async def prepare() -> Demo:
         async with transaction(platform.writer) as connection:
             return await prepare_demo(connection, NOW)
 
-    query = _block("graphql")
     headers = {"Authorization": f"Bearer {platform.run(prepare()).key}"}
 
-    answer = client.post("/graphql", json={"query": query}, headers=headers).json()
-
-    assert answer == json.loads(_block("json"))
+    for query, printed in zip(_blocks("graphql"), _blocks("json"), strict=True):
+        answer = client.post("/graphql", json={"query": query}, headers=headers).json()
+        assert answer == json.loads(printed)
+    (address,) = re.findall(r'curl "\$URL([^"]*)"', README)
+    (printed,) = _blocks("csv")
+    answer = client.get(address, headers=headers)
+    assert answer.text.splitlines()[:2] == printed.splitlines()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -58,7 +59,5 @@ def test_every_printed_query_is_valid(page: Path) -> None:
         assert validate(core_schema, parse(query)) == []
 
 
-def _block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
