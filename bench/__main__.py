@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from bench import chart, dashboard, import_cost, pages, readers, servers, write_cost
+from bench import chart, dashboard, exports, import_cost, pages, readers, servers, write_cost
 from bench.data import Keys, load, settle
 from bench.load import require_wrk, serving
 from bench.verdict import BY_INDEX, HUGE, SIZES, verdict
@@ -42,13 +42,14 @@ class Part(Enum):
     READERS = "readers"
     DASHBOARD = "dashboard"
     PAGES = "pages"
+    EXPORTS = "exports"
     WRITES = "writes"
     HOSTILE = "hostile"
     MEMORY = "memory"
     IMPORT = "import"
 
 
-OF_ONE = {Part.LATENCY, Part.PAGES}
+OF_ONE = {Part.LATENCY, Part.PAGES, Part.EXPORTS}
 """The parts that need nothing but the big organization and a small one."""
 
 
@@ -142,6 +143,8 @@ def _measure(
             result["dashboard"]["scan"] = scan
         if Part.PAGES in parts:
             result["pages"] = pages.measure(us, keys, seconds)
+        if Part.EXPORTS in parts:
+            result["exports"] = exports.measure(us, keys, seconds)
     return result | _measure_alone(url, keys, result.get("write", {}), parts)
 
 

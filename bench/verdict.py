@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bench import dashboard, pages
+from bench import dashboard, exports, pages
 
 SIZES = (10_000, 100_000, 1_000_000)
 HUGE = 10_000_000
@@ -50,6 +50,7 @@ def _ratios(result: dict[str, Any]) -> Iterator[str]:
         yield from _fixed_costs(result["fixed"], result["readers"])
     yield from dashboard.ratios(result.get("dashboard", {}))
     yield from pages.ratios(result.get("pages", {}))
+    yield from exports.ratios(result.get("exports", {}))
     for what, cost in result.get("write", {}).get("with", {}).items():
         yield f"{what} with triggers / without = {cost / result['write']['without'][what]:.2f}"
     if "hostile" in result:
