@@ -62,9 +62,9 @@ def import_file(
         ),
     ] = None,
 ) -> None:
-    """Import a platform's call export. A call that is known already is updated.
+    """Import a call export, the platform's or this service's. A call that is known is updated.
 
-    The columns are Call SID, Assistant Name, Customer Phone, Status,
+    The columns are Call SID, Assistant Name, To Phone, Customer Phone, Status,
     Duration (seconds), Started At and Ended At, in any order and case;
     a file may have others.
     """

@@ -162,15 +162,15 @@ def test_a_help_that_says_which_side_is_which(tmp_path: Path) -> None:
             ["--column", "Started At=begin"],
             (
                 "--column 'Started At=begin': the file has no heading 'begin' (it has: Call SID, "
-                "Assistant Name, To Phone, Customer Phone, Status, Duration (seconds), Started At, Ended At)"
+                "Assistant Name, Customer Phone, Status, Duration (seconds), Started At, Ended At)"
             ),
         ),
         (
             ["--column", "Start=Started At"],
             (
                 "--column 'Start=Started At': there is no column 'Start'; the columns are: "
-                "Call SID, Assistant Name, To Phone, Customer Phone, Status, Duration (seconds), Started At, "
-                "Ended At"
+                "Call SID, Assistant Name, To Phone, Customer Phone, Status, Duration (seconds), "
+                "Started At, Ended At"
             ),
         ),
         (
