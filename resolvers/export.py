@@ -19,6 +19,10 @@ from call_analytics.resolvers.window import Window
 __all__ = ["CallExports", "Export", "FileFormat"]
 
 
+PART_CALLS = 100
+"""Few, so that nobody else waits long while they are written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """What a client asks for."""
@@ -70,8 +74,10 @@ class CallExports:
         with expected_errors():
             async with aclosing(exported_calls(self._database, query)) as batches:
                 async for batch in batches:
-                    yield head + writer.rows(self._row(call, export.zone) for call in batch)
-                    head = b""
+                    for start in range(0, len(batch), PART_CALLS):
+                        part = batch[start : start + PART_CALLS]
+                        yield head + writer.rows(self._row(call, export.zone) for call in part)
+                        head = b""
         if head:
             yield head
 

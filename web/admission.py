@@ -31,6 +31,8 @@ class Admission:
         self._retry_after_seconds = retry_after_seconds
         self._max_age_seconds = max_age_seconds
         self._running = 0
+        self.begun = 0
+        """How many requests have begun to be answered."""
 
     async def requester(self, request: Request[State], *, cost: int = 1) -> Requester:
         """The sender of a request, who is charged for it first: as for so many requests.
@@ -56,6 +58,7 @@ class Admission:
         if self._running >= self._limits.max_concurrent_requests:
             raise Overloaded
         self._running += 1
+        self.begun += 1
         try:
             async with asyncio.timeout(seconds):
                 yield

@@ -28,6 +28,8 @@ from call_analytics.web.statuses import status_of
 PATH = "/api/v1/calls/export"
 COST = 10
 """How many requests an export counts as."""
+GIVING_WAY_SECONDS = 0.005
+"""The pause after each part while others ask: to write one takes a fifth of that."""
 MEDIA_TYPES = {
     FileFormat.CSV: "text/csv; charset=utf-8; header=present",
     FileFormat.JSONL: "application/x-ndjson",
@@ -93,10 +95,14 @@ class ExportEndpoint:
             async with asyncio.timeout(self._timeout_seconds):
                 await send(start)
                 await send({"type": "http.response.body", "body": first, "more_body": True})
+                begun = self._admission.begun
                 async for part in parts:
                     if await request.is_disconnected():
                         return
                     await send({"type": "http.response.body", "body": part, "more_body": True})
+                    before, begun = begun, self._admission.begun
+                    if begun != before:
+                        await asyncio.sleep(GIVING_WAY_SECONDS)
                 await send({"type": "http.response.body", "body": b""})
         except ExpectedError as error:
             request.state["record"].codes.append(error.code)
