@@ -1,10 +1,18 @@
-# Three stages: the explorer from npm, the service from PyPI, and a small image with neither's tools.
+# Stages: the pages from npm, the service from PyPI, and a small image with neither's tools.
 
 FROM node:22-slim AS explorer
 WORKDIR /explorer
 COPY web/explorer/package.json web/explorer/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web/explorer/build.mjs web/explorer/explorer.jsx web/explorer/key.js ./
+RUN npm run build
+
+FROM node:22-slim AS dashboard
+WORKDIR /source/dashboard
+COPY dashboard/package.json dashboard/package-lock.json ./
+RUN npm ci --no-audit --no-fund --omit=dev
+COPY web/explorer/key.js ../web/explorer/key.js
+COPY dashboard ./
 RUN npm run build
 
 FROM python:3.11-slim AS service
@@ -20,6 +28,7 @@ COPY schema schema
 COPY telemetry telemetry
 COPY web web
 COPY --from=explorer /explorer/dist web/explorer/dist
+COPY --from=dashboard /source/web/dashboard/dist web/dashboard/dist
 RUN /opt/call-analytics/bin/pip install --no-cache-dir --constraint constraints.txt .
 
 FROM python:3.11-slim

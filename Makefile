@@ -10,6 +10,11 @@ EXPLORER := web/explorer
 EXPLORER_SOURCES := $(addprefix $(EXPLORER)/,package.json package-lock.json build.mjs explorer.jsx key.js)
 BUNDLE := $(EXPLORER)/dist/explorer.js
 
+DASHBOARD := dashboard
+DASHBOARD_SOURCES := $(shell git ls-files $(DASHBOARD) 2>/dev/null) $(EXPLORER)/key.js
+DASHBOARD_INSTALLED := $(DASHBOARD)/node_modules/.package-lock.json
+PAGE := web/dashboard/dist/index.html
+
 CLIENTS := tests/clients
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.package-lock.json
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
@@ -22,12 +27,12 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install setup demo explorer test quick test-hard check audit bench soak clean
+.PHONY: help install setup demo explorer dashboard screenshots test quick test-hard check audit bench soak clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(TOOLS_INSTALLED) $(BUNDLE) $(CLIENTS_INSTALLED) ## Set up everything, for tests and tools too
+install: $(TOOLS_INSTALLED) $(BUNDLE) $(DASHBOARD_INSTALLED) $(PAGE) $(CLIENTS_INSTALLED) ## Set up everything, for tests and tools too
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed." >&2; exit 1; }
@@ -57,6 +62,21 @@ $(BUNDLE): $(EXPLORER_SOURCES) | $(NODE)
 		|| echo "The explorer could not be built (see above); all else works without it." >&2; \
 	fi
 
+# So is the dashboard. Its build needs fewer packages than its tests, which keep theirs.
+$(PAGE): $(DASHBOARD_SOURCES) | $(NODE)
+	@if test -e $(NODE); then \
+		$(STEP) "Dashboard" sh -c 'cd $(DASHBOARD) && if test -d node_modules; then npm run build; \
+			else $(NPM_CI) --omit=dev && npm run build && rm -rf node_modules; fi && touch ../$(PAGE)' \
+		|| echo "The dashboard could not be built (see above); all else works without it." >&2; \
+	fi
+
+$(DASHBOARD_INSTALLED): $(addprefix $(DASHBOARD)/,package.json package-lock.json) | $(NODE)
+	@if test -e $(NODE); then \
+		$(STEP) "Packages of the dashboard's tests" \
+			sh -c 'cd $(DASHBOARD) && $(NPM_CI) && touch node_modules/.package-lock.json' \
+		|| echo "The dashboard's packages could not be fetched (see above)." >&2; \
+	fi
+
 # So are the JavaScript clients that tests use: without them those tests are skipped, loudly.
 $(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json) | $(NODE)
 	@if test -e $(NODE); then \
@@ -65,12 +85,17 @@ $(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json) | 
 		|| echo "The JavaScript clients could not be fetched (see above)." >&2; \
 	fi
 
-setup: $(INSTALLED) $(BUNDLE) ## Set up what running needs
+setup: $(INSTALLED) $(BUNDLE) $(PAGE) ## Set up what running needs
 
-demo: setup ## Fill a demo database, print a link to the explorer and a key, and serve
+demo: setup ## Fill a demo database, print a link to the dashboard and a key, and serve
 	@$(BIN)/call-analytics demo
 
 explorer: $(BUNDLE) ## Build the explorer
+
+dashboard: $(PAGE) ## Build the dashboard
+
+screenshots: install ## Take a picture of each state of the dashboard, in screenshots/
+	$(BIN)/python -m tests.dashboard.screenshots
 
 # More processes than cores, for many tests wait for a server; and none idles while another is late.
 test: install ## Run the tests, on SQLite and on a real PostgreSQL
@@ -98,4 +123,5 @@ check: install ## Check format, style and types
 	$(BIN)/mypy
 
 clean: ## Remove everything that was fetched or built
-	rm -rf $(VENV) $(EXPLORER)/node_modules $(EXPLORER)/dist $(CLIENTS)/node_modules build *.egg-info
+	rm -rf $(VENV) $(EXPLORER)/node_modules $(EXPLORER)/dist $(CLIENTS)/node_modules build \
+		$(DASHBOARD)/node_modules web/dashboard/dist screenshots *.egg-info

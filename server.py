@@ -16,8 +16,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -38,7 +36,8 @@ from call_analytics.telemetry.requests import RequestTelemetry
 from call_analytics.web import export, openapi, rest
 from call_analytics.web.admission import Admission
 from call_analytics.web.compression import Compression
-from call_analytics.web.explorer import explorer_assets
+from call_analytics.web.dashboard import DOCUMENTS, dashboard_routes
+from call_analytics.web.explorer import explorer_routes
 from call_analytics.web.faults import FaultBarrier, refusal
 from call_analytics.web.graphql_endpoint import GraphQLEndpoint
 from call_analytics.web.health import health_routes
@@ -144,6 +143,7 @@ def create_app(
             Route(export.PATH, exports, methods=["GET"]),
             Route(f"{rest.PATH}/", rest.without_slash, methods=["GET"]),
             *health,
+            *(dashboard_routes() if settings.dashboard else []),
             *([] if settings.production else _descriptions()),
         ],
         middleware=[
@@ -209,8 +209,9 @@ def _require_extra(needed: bool, setting: str, extra: str, module: str) -> None:
 def _trusted_documents(settings: Settings) -> TrustedDocuments | None:
     if not settings.trusted_documents:
         return None
+    own = [DOCUMENTS] if settings.dashboard and DOCUMENTS.exists() else []
     try:
-        return TrustedDocuments.read(Path(settings.trusted_documents))
+        return TrustedDocuments.read(Path(settings.trusted_documents), *own)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}TRUSTED_DOCUMENTS: {error}") from None
 
@@ -279,14 +280,8 @@ def _descriptions() -> list[BaseRoute]:
     """The routes that describe the API to people who have no key."""
     return [
         Route(openapi.PATH, openapi.openapi_document, methods=["GET"]),
-        *explorer_assets(),
-        Route("/", to_explorer),
+        *explorer_routes(),
     ]
-
-
-async def to_explorer(_request: Request) -> Response:
-    """Redirect from the bare address to the explorer."""
-    return RedirectResponse("/graphql")
 
 
 def app_from_environment() -> Starlette:

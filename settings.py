@@ -223,6 +223,9 @@ class Settings(BaseSettings):
     max_age_seconds: int = Field(
         default=0, ge=0, description="How long a client may keep an answer; 0 is not at all."
     )
+    dashboard: bool = Field(
+        default=True, description="Whether `/` is the dashboard; else it leads to the explorer."
+    )
     production: bool = Field(
         default=False,
         description="No explorer, no introspection, no `/openapi.json`, no suggestions in errors; "

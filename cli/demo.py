@@ -25,7 +25,7 @@ from call_analytics.telemetry.logs import configure_logging
 def demo(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
-    """Fill demo.db with demo calls, and serve it: prints a link to the explorer, and a key."""
+    """Fill demo.db with demo calls, and serve it: prints a link to the dashboard, and a key."""
     os.environ[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{DEMO_FILE}"
     settings = load_settings(workers=1, **({} if port is None else {"port": port}))
     with listening_sockets(settings.host, settings.port) as sockets:
@@ -35,10 +35,11 @@ def demo(
 def _show(settings: Settings, sockets: list[socket.socket]) -> None:
     base = f"http://{_browsable(settings.host)}:{sockets[0].getsockname()[1]}"
     made = _prepare(settings)
-    link_and_key = f"\nOpen  {base}/graphql#key={made.key}\nKey   {made.key}"
+    link_and_key = f"\nOpen  {base}/#key={made.key}\nKey   {made.key}"
 
     typer.echo(
-        f"""{made.added:,} calls added. The key opens the figures of {made.organization_name}:
+        f"""{made.added:,} calls added. The key opens the figures of {made.organization_name} on the
+dashboard below, in the explorer at {base}/graphql, and for programs:
 
 curl -s {base}/graphql \\
   -H 'Authorization: Bearer {made.key}' \\

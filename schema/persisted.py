@@ -65,21 +65,24 @@ class PersistedQueries:
 
 
 class TrustedDocuments:
-    """The documents of a file, which are the only ones that may be run."""
+    """The documents of files, which are the only ones that may be run."""
 
     def __init__(self, documents: dict[str, str]) -> None:
         self._texts = set(documents.values())
         self._by_hash = {sha256(text): text for text in self._texts} | documents
 
     @classmethod
-    def read(cls, path: Path) -> "TrustedDocuments":
-        """The documents of a JSON file: an object of texts by hash, as code generators write it.
+    def read(cls, *paths: Path) -> "TrustedDocuments":
+        """The documents of JSON files: objects of texts by hash, as code generators write them.
 
         Raises:
-            ValueError: where the file is no such thing.
+            ValueError: where a file is no such thing.
         """
+        documents: dict[str, str] = {}
         try:
-            documents = TypeAdapter(dict[str, str]).validate_python(orjson.loads(path.read_bytes()))
+            for path in paths:
+                text = path.read_bytes()
+                documents |= TypeAdapter(dict[str, str]).validate_python(orjson.loads(text))
         except (OSError, orjson.JSONDecodeError, ValidationError):
             raise ValueError("must name a JSON file: an object of GraphQL texts by hash") from None
         return cls(documents)

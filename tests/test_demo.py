@@ -15,7 +15,7 @@ from tests.command import WAIT_SECONDS, run_here, started, wait_until
 from tests.terminal import ROWS, on_terminal
 
 KEY = re.compile(r"burki_[a-z0-9]{32}")
-LINK = re.compile(rf"(http://127\.0\.0\.1:\d+)/graphql#key=({KEY.pattern})")
+LINK = re.compile(rf"(http://127\.0\.0\.1:\d+)/#key=({KEY.pattern})")
 
 
 @pytest.mark.starts_server
@@ -89,7 +89,7 @@ def test_link_and_key_stay_the_last_lines_of_a_terminal(tmp_path: Path) -> None:
         found = LINK.search(terminal.text)
         assert found is not None, terminal.text
         base, key = found.groups()
-        last_lines = [f"Open  {base}/graphql#key={key}", f"Key   {key}"]
+        last_lines = [f"Open  {base}/#key={key}", f"Key   {key}"]
         assert terminal.shown[-2:] == last_lines
 
         query = {"query": "query Week { callAnalytics { totalCalls } }"}

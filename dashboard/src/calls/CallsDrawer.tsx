@@ -1,0 +1,94 @@
+import { Alert, Button, Drawer, Group, Text } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import type { InstantRange, Weekday } from '../gql/graphql';
+import { formatCount, formatHour, formatInstant, formatWeekday } from '../view/format';
+import { type Change, NO_CALLS, type View } from '../view/view';
+import { CallList } from './CallList';
+import { download, exportPath } from './download';
+import { useCalls } from './useCalls';
+
+/** The calls behind what was clicked on, beside the figures. */
+export function CallsDrawer({
+  apiKey,
+  view,
+  change,
+  window,
+  assistantName,
+}: {
+  apiKey: string;
+  view: View;
+  change: Change;
+  window: InstantRange;
+  assistantName: string | undefined;
+}) {
+  const close = () => change(NO_CALLS);
+  return (
+    <Drawer
+      opened={view.calls !== null}
+      onClose={close}
+      position="right"
+      size="min(760px, 100vw)"
+      title={titleOf(view, assistantName)}
+      closeButtonProps={{ 'aria-label': 'Close the list of calls' }}
+      // Locking needs a style element, which the page's policy forbids.
+      lockScroll={false}
+      transitionProps={{ duration: 0 }}
+    >
+      {view.calls !== null && <Content apiKey={apiKey} view={view} window={window} />}
+    </Drawer>
+  );
+}
+
+function Content({ apiKey, view, window }: { apiKey: string; view: View; window: InstantRange }) {
+  const { pages, windows, assistantIds, failure } = useCalls(apiKey, view, window);
+  const file = useMutation({ mutationFn: (path: string) => download(path, apiKey) });
+  const only = windows?.length === 1 ? windows[0] : undefined;
+  const total = pages.data?.pages[0]?.callAnalytics.calls.totalCount;
+  return (
+    <>
+      <Group justify="space-between" mb="xs">
+        <Text size="sm" role="status">
+          {only && total !== undefined
+            ? `${formatCount(total)} calls, newest first`
+            : 'Newest first'}
+        </Text>
+        {only && (
+          <Group gap="xs">
+            {(['csv', 'jsonl'] as const).map((format) => (
+              <Button
+                key={format}
+                size="compact-sm"
+                variant="default"
+                loading={file.isPending}
+                onClick={() => file.mutate(exportPath(format, only, view, assistantIds))}
+              >
+                {format === 'csv' ? 'CSV' : 'JSON Lines'}
+              </Button>
+            ))}
+          </Group>
+        )}
+      </Group>
+      {(failure ?? file.error) && (
+        <Alert color="red" title="That did not work">
+          {(failure ?? file.error)?.message}
+        </Alert>
+      )}
+      <CallList pages={pages} zone={view.zone} />
+    </>
+  );
+}
+
+function titleOf(view: View, assistantName: string | undefined): string {
+  const parts = [
+    view.status !== null && `status ${view.status || '(empty)'}`,
+    assistantName,
+    view.calls === 'bucket' &&
+      view.start &&
+      view.end &&
+      `${formatInstant(view.start, view.zone)} – ${formatInstant(view.end, view.zone)}`,
+    view.calls === 'hour' &&
+      view.weekday &&
+      `${formatWeekday(view.weekday as Weekday, 'long')}, ${formatHour(view.hour ?? 0)}`,
+  ].filter(Boolean);
+  return parts.length ? `Calls: ${parts.join(', ')}` : 'Calls';
+}

@@ -1,0 +1,5 @@
+export function currentKey(): string;
+export function isKeptOnDevice(): boolean;
+export function setKey(key: string, isKept: boolean): void;
+export function forgetOnDevice(): void;
+export function onKeyChange(listener: () => void): () => void;
