@@ -1,38 +1,21 @@
 """The explorer in a real browser, on a network that reaches nothing but this server."""
 
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 from starlette.testclient import TestClient
 
-from call_analytics.server import create_app
-from call_analytics.settings import Settings
 from call_analytics.web import explorer
+from tests.browser import PATIENCE, Visit, visiting
 from tests.conftest import missing
-from tests.platform import NOW, Platform
-from tests.serving import serving_app
+from tests.platform import Platform
 from tests.tenants import Tenant
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # Every host but the server's address is unknown.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-PATIENCE = 60_000
-"""How long the page may take on a busy machine, in milliseconds."""
 QUERY = "{ callAnalytics(period: LAST_90_DAYS) { totalCalls "
 
 
@@ -42,35 +25,8 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-@pytest.fixture
-def chromium() -> str:
-    """The path of a Chromium."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        path = shutil.which(name)
-        if path is not None:
-            return path
-    missing("Chromium (Debian package chromium)")
-    raise AssertionError
-
-
-@dataclass
-class Visit:
-    """A browser that visits a running server."""
-
-    page: Page
-    base: str
-    problems: list[str]
-    """What the page complained of."""
-    answers: list[Response]
-
-    def note_line(self, line: ConsoleMessage) -> None:
-        """The page wrote to the console."""
-        if line.type == "error":
-            self.problems.append(line.text)
-
-    def note_answer(self, answer: Response) -> None:
-        """The server answered."""
-        self.answers.append(answer)
+class ExplorerVisit(Visit):
+    """A browser that visits the explorer."""
 
     def execute(self) -> str:
         """Run the query; returns what it shows of the answer, without white space."""
@@ -92,38 +48,17 @@ class Visit:
 
 
 @pytest.fixture
-def visit(chromium: str, database_url: str, tenant: Tenant) -> Iterator[Visit]:
-    """A browser and a server, to which no key may come but in an Authorization header."""
+def visit(database_url: str, tenant: Tenant) -> Iterator[ExplorerVisit]:
+    """A browser and a server."""
     if not (explorer.BUNDLE / "explorer.js").exists():
         missing("The explorer's bundle (make explorer)")
-    settings = Settings.model_validate({"database_url": database_url})
-    app = create_app(settings, clock=lambda: NOW)
-    came: list[tuple[Any, ...]] = []
-
-    async def noting(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            headers = [header for header in scope["headers"] if header[0] != b"authorization"]
-            came.append((scope["raw_path"], scope["query_string"], headers))
-        await app(scope, receive, send)
-
-    with serving_app(noting, settings) as (host, port), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        visit = Visit(browser.new_context().new_page(), f"http://{host}:{port}", [], [])
-        visit.page.on("console", visit.note_line)
-        visit.page.on("pageerror", lambda error: visit.problems.append(str(error)))
-        visit.page.on("requestfailed", lambda request: visit.problems.append(request.url))
-        visit.page.on("response", visit.note_answer)
-        yield visit
-        browser.close()
-    assert came
-    assert tenant.key not in str(came)
-    assert "key=" not in str(came)
-    assert {urlsplit(answer.url).netloc for answer in visit.answers} == {f"{host}:{port}"}
+    with visiting(database_url, tenant.key) as found:
+        yield ExplorerVisit(found.context, found.page, found.base, found.problems, found.answers)
 
 
 @pytest.mark.starts_server
 def test_the_explorer_answers_a_typed_query(
-    visit: Visit, platform: Platform, tenant: Tenant
+    visit: ExplorerVisit, platform: Platform, tenant: Tenant
 ) -> None:
     expected = platform.expected(tenant.organization_id, "90d")["total_calls"]
     page = visit.page
@@ -147,7 +82,7 @@ def test_the_explorer_answers_a_typed_query(
 
 @pytest.mark.starts_server
 def test_a_link_hands_over_its_key_and_a_reload_keeps_it(
-    visit: Visit, platform: Platform, tenant: Tenant
+    visit: ExplorerVisit, platform: Platform, tenant: Tenant
 ) -> None:
     expected = platform.expected(tenant.organization_id, "7d")["total_calls"]
     page = visit.page
@@ -167,7 +102,7 @@ def test_a_link_hands_over_its_key_and_a_reload_keeps_it(
 
 
 @pytest.mark.starts_server
-def test_a_link_opened_before_anything_is_drawn_hands_over_its_key(visit: Visit) -> None:
+def test_a_link_opened_before_anything_is_drawn_hands_over_its_key(visit: ExplorerVisit) -> None:
     page = visit.page
     page.add_init_script(
         "addEventListener('DOMContentLoaded', () => { location.hash = 'key=burki_early' })"
@@ -180,7 +115,9 @@ def test_a_link_opened_before_anything_is_drawn_hands_over_its_key(visit: Visit)
 
 
 @pytest.mark.starts_server
-def test_a_key_stays_on_the_device_as_long_as_it_is_asked_to(visit: Visit, tenant: Tenant) -> None:
+def test_a_key_stays_on_the_device_as_long_as_it_is_asked_to(
+    visit: ExplorerVisit, tenant: Tenant
+) -> None:
     page = visit.page
     page.goto(f"{visit.base}/graphql#key={tenant.key}")
     assert not visit.keep().is_checked()
@@ -202,7 +139,7 @@ def test_a_key_stays_on_the_device_as_long_as_it_is_asked_to(visit: Visit, tenan
 
 
 @pytest.mark.starts_server
-def test_a_wrong_key_is_told(visit: Visit, tenant: Tenant) -> None:
+def test_a_wrong_key_is_told(visit: ExplorerVisit, tenant: Tenant) -> None:
     page = visit.page
     alert = page.locator(".key [role=alert]")
     page.goto(f"{visit.base}/graphql")

@@ -48,15 +48,15 @@ export function Week({
 
   return (
     <Panel title="Hours of the week">
-      <Scroll label="Hours of the week" className={classes.scroll}>
+      <Scroll label="Table of the hours of the week" className={classes.scroll}>
         <table ref={table} className={classes.week}>
-          <caption className={classes.caption}>Calls by weekday and hour</caption>
+          <caption className={classes.hidden}>Calls by weekday and hour</caption>
           <thead>
             <tr>
               <td />
               {HOURS.map((hour) => (
-                <th key={hour} scope="col" aria-label={formatHour(hour)}>
-                  {hour % 3 === 0 ? hour : ''}
+                <th key={hour} scope="col">
+                  <span className={hour % 3 ? classes.hidden : ''}>{hour}</span>
                 </th>
               ))}
             </tr>

@@ -45,7 +45,7 @@ export function SignIn({ isWrong }: { isWrong: boolean }) {
         <Text size="sm" c="dimmed">
           Keys come from the calling platform, or from <code>call-analytics keys create</code>.
           Developers find the API in the{' '}
-          <Anchor href="/graphql" size="sm">
+          <Anchor href="/graphql" size="sm" underline="always">
             explorer
           </Anchor>
           .

@@ -1,0 +1,395 @@
+"""The dashboard in a real browser: what it shows is what the API says."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import update
+
+from call_analytics.db.models import UserApiKey
+from call_analytics.web import dashboard
+from tests.browser import PATIENCE, Visit, visiting
+from tests.conftest import Ask, missing
+from tests.dashboard.visits import (
+    AXE,
+    ZONE,
+    beside_the_browser,
+    cells,
+    chart,
+    choose,
+    duration,
+    listed,
+    panel,
+    questions,
+    rate,
+    sign_in,
+    violations,
+)
+from tests.platform import NOW, Platform
+from tests.postgres import PostgresCluster
+from tests.tenants import Tenant, make_tenant
+
+pytestmark = pytest.mark.starts_server
+
+WINDOW = f'(period: LAST_30_DAYS, timeZone: "{ZONE}", weekStartsOn: SUNDAY)'
+STATUSES = ("completedCalls", "failedCalls", "ongoingCalls", "otherCalls")
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """What is tested here is the same on every database, but where a test says otherwise."""
+    wanted = getattr(request, "param", "sqlite")
+    return str(request.getfixturevalue(f"{'postgres' if wanted == 'postgresql' else wanted}_url"))
+
+
+@pytest.fixture(autouse=True)
+def built() -> None:
+    """The page must be built."""
+    if not (dashboard.BUILD / "index.html").exists() or not AXE.exists():
+        missing("The dashboard (make install, with Node.js)")
+
+
+@pytest.fixture
+def visit(database_url: str, tenant: Tenant) -> Iterator[Visit]:
+    """A browser in New York, and a server. Nothing may be complained of."""
+    with visiting(database_url, tenant.key, browser={"timezone_id": ZONE}) as found:
+        yield found
+        assert found.problems == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def test_every_figure_is_the_api_s(visit: Visit, ask: Ask, tenant: Tenant) -> None:
+    figures = f"totalCalls {' '.join(STATUSES)} successRate failureRate avgDuration totalDuration"
+    answer = ask(
+        f"""{{ callAnalytics{WINDOW} {{
+          {figures}
+          previous {{ {figures} series {{ totalCalls }} }}
+          series {{ {figures} isPartial }}
+          hoursOfWeek {{ totalCalls }}
+          statuses {{ status calls }}
+          topAssistants(limit: 100, orderBy: {{field: FAILURE_RATE}}) {{ assistantName {figures} }}
+          durations {{
+            median: percentile(percent: 50) p90: percentile(percent: 90)
+            p95: percentile(percent: 95)
+            histogram(edges: [10, 30, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1800]) {{ calls }}
+          }}
+        }} }}"""
+    )["data"]["callAnalytics"]
+
+    page = sign_in(visit, tenant.key, "?period=LAST_30_DAYS&order=FAILURE_RATE")
+
+    assert page.url == f"{visit.base}/?period=LAST_30_DAYS&order=FAILURE_RATE"
+    assert len(questions(visit)) == 1
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Organization")
+    expect(page.get_by_text("as of 8:00:00 AM")).to_be_visible()
+    written: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "Calls": ("totalCalls", str),
+        "Success rate": ("successRate", rate),
+        "Average duration": ("avgDuration", duration),
+        "Total duration": ("totalDuration", duration),
+        "Failed": ("failedCalls", str),
+        "Ongoing": ("ongoingCalls", str),
+    }
+    for name, (figure, write) in written.items():
+        card = page.get_by_role("article", name=name, exact=True)
+        expect(card).to_contain_text(write(answer[figure]))
+        note = card.get_by_role("note")
+        before = write(answer["previous"][figure])
+        expect(note).to_have_attribute("aria-label", _ending(f"Before: {before}"))
+    series = chart(page, "Calls over time")
+    assert [row[1:] for row in series] == [
+        [*(str(point[status]) for status in STATUSES), str(point["totalCalls"]), str(before)]
+        for point, before in zip(
+            answer["series"],
+            [point["totalCalls"] for point in answer["previous"]["series"]],
+            strict=True,
+        )
+    ]
+    assert ["unfinished" in row[0] for row in series] == [
+        point["isPartial"] for point in answer["series"]
+    ]
+    hours = panel(page, "Hours of the week").locator("tbody button")
+    labels = hours.evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert labels[0].startswith("Sunday, 12 AM: ")
+    assert [int(label.split()[-2]) for label in labels] == [
+        hour["totalCalls"] for hour in answer["hoursOfWeek"]
+    ]
+    its = answer["durations"]
+    for name, percent in (("Median", "median"), ("90 %", "p90"), ("95 %", "p95")):
+        expect(panel(page, "Durations")).to_contain_text(f"{name} {duration(its[percent])}")
+    assert [row[1] for row in chart(page, "Durations")] == [
+        str(one["calls"]) for one in its["histogram"]
+    ]
+    assert cells(panel(page, "Statuses").get_by_role("table")) == [
+        [one["status"], rate(100 * one["calls"] / answer["totalCalls"]), str(one["calls"])]
+        for one in answer["statuses"]
+    ]
+    shown = cells(panel(page, "Assistants").get_by_role("table"))
+    assert [[text.removeprefix("▲ ") for text in row] for row in shown] == [
+        [
+            one["assistantName"],
+            *(str(one[figure]) for figure in ("totalCalls", *STATUSES[:3])),
+            *(rate(one[figure]) for figure in ("successRate", "failureRate")),
+            *(duration(one[figure]) for figure in ("avgDuration", "totalDuration")),
+            "Calls",
+        ]
+        for one in answer["topAssistants"]
+    ]
+
+
+def test_what_is_clicked_on_lists_its_calls(visit: Visit, tenant: Tenant, tmp_path: Path) -> None:
+    page = sign_in(visit, tenant.key, "?period=LAST_30_DAYS")
+    close = page.get_by_role("button", name="Close the list of calls")
+
+    row = chart(page, "Calls over time")[1]
+    panel(page, "Calls over time").get_by_role("table").get_by_role("button").nth(1).click()
+    told, rows = listed(page)
+    assert told == f"{row[5]} calls, newest first"
+    assert len(rows) == int(row[5])
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    status = cells(panel(page, "Statuses").get_by_role("table"))[1]
+    panel(page, "Statuses").get_by_role("button", name=status[0]).click()
+    told, rows = listed(page)
+    assert told == f"{status[2]} calls, newest first"
+    assert {row[3] for row in rows} == {status[0]}
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    assert path.suffix == ".csv"
+    saved = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+    assert len(saved) == int(status[2])
+    assert {call["Status"] for call in saved} == {status[0]}
+    close.click()
+
+    assistant = cells(panel(page, "Assistants").get_by_role("table"))[0]
+    page.get_by_role("button", name=f"Calls of {assistant[0]}", exact=True).click()
+    told, rows = listed(page)
+    assert told == f"{assistant[1]} calls, newest first"
+    assert {row[1] for row in rows} == {assistant[0]}
+    close.click()
+
+    hour = panel(page, "Hours of the week").get_by_role("button", name=": 2 calls").first
+    label = hour.get_attribute("aria-label") or ""
+    hour.click()
+    expect(page.get_by_role("dialog")).to_contain_text(label.partition(":")[0])
+    page.locator("tr[aria-rowindex='3']").wait_for()
+    _told, rows = listed(page)
+    assert len(rows) == 2
+
+
+def test_a_list_goes_on_as_it_is_scrolled(visit: Visit, tenant: Tenant) -> None:
+    page = sign_in(visit, tenant.key, "?period=LAST_90_DAYS&calls=all")
+    told, _ = listed(page)
+    count = int(told.split()[0])
+    assert count > 150
+    scroll = page.get_by_role("region", name="List of calls")
+    last = page.locator(f"tr[aria-rowindex='{count + 1}']")
+    for _ in range(100):
+        if last.count():
+            break
+        scroll.evaluate("one => one.scrollTo(0, one.scrollHeight)")
+        page.wait_for_timeout(200)
+
+    expect(last).to_be_visible()
+    assert page.locator("tr[aria-rowindex]").count() < count  # what is not seen is not there
+
+
+def test_a_view_is_in_its_address(visit: Visit, tenant: Tenant) -> None:
+    page = sign_in(visit, tenant.key)
+    name = cells(panel(page, "Assistants").get_by_role("table"))[1][0]
+
+    choose(page, "Period", "Last 90 days")
+    panel(page, "Assistants").get_by_role("button", name=name, exact=True).click()
+    expect(panel(page, "Assistants").locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Success rate").click()
+    choose(page, "Bucket", "Months")
+    expect(panel(page, "Calls over time").get_by_role("combobox")).to_have_value("Months")
+    page.get_by_text("1 min").click()
+
+    assert tenant.key not in page.url
+    other = visit.open_page()
+    other.goto(f"{page.url}#key={tenant.key}")
+    panel(other, "Calls over time").wait_for()
+    assert other.url == page.url
+    assert chart(other, "Calls over time") == chart(page, "Calls over time")
+    heading = other.get_by_role("columnheader", name="Success rate")
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    page.go_back()
+    expect(page.get_by_role("radio", name="Off")).to_be_checked()
+
+
+def test_a_day_of_23_hours_has_23_buckets(visit: Visit, tenant: Tenant) -> None:
+    page = sign_in(visit, tenant.key, "?first=2026-03-08&last=2026-03-08")
+
+    names = [row[0] for row in chart(page, "Calls over time")]
+
+    assert len(names) == 23
+    assert [name.replace(",", "") for name in names[1:3]] == ["Sun 1 AM", "Sun 3 AM"]
+    page.get_by_role("combobox", name="Time zone").fill("berlin")
+    page.get_by_role("option", name="Europe/Berlin").click()
+    expect(panel(page, "Calls over time").locator("tbody tr")).to_have_count(24)
+
+
+def test_dates_are_chosen_in_a_calendar(visit: Visit, tenant: Tenant) -> None:
+    page = sign_in(visit, tenant.key, "?first=2026-03-01&last=2026-03-02")
+
+    page.get_by_role("button", name="Dates").click()
+    page.get_by_role("button", name="3 March 2026", exact=True).click()
+    page.get_by_role("button", name="5 March 2026", exact=True).click()
+
+    expect(panel(page, "Calls over time").locator("tbody tr")).to_have_count(3)
+    assert "first=2026-03-03&last=2026-03-05" in page.url
+
+
+def test_a_key_is_typed_kept_and_forgotten(visit: Visit, tenant: Tenant) -> None:
+    page = visit.page
+    page.goto(visit.base)
+    page.get_by_label("API key").fill(tenant.key)
+    page.get_by_label("Stay signed in on this device").check()
+    page.get_by_role("button", name="Sign in").click()
+    panel(page, "Calls over time").wait_for()
+
+    other = visit.open_page()
+    other.goto(visit.base)
+    panel(other, "Calls over time").wait_for()
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_label("API key")).to_be_visible()
+    other.reload()
+    expect(other.get_by_label("API key")).to_be_visible()
+
+
+def test_a_wrong_and_a_revoked_key_are_told(
+    platform: Platform, tenant: Tenant, database_url: str
+) -> None:
+    with visiting(database_url, tenant.key, key_cache_seconds=0) as visit:
+        page = visit.page
+        page.goto(f"{visit.base}/#key=burki_{'x' * 32}")
+        expect(page.get_by_text("This key is not valid")).to_be_visible(timeout=PATIENCE)
+
+        sign_in(visit, tenant.key)
+        revocation = update(UserApiKey).values(is_active=False)
+        beside_the_browser(lambda: platform.run(platform.execute(revocation)))
+        choose(page, "Period", "Today")
+        expect(page.get_by_text("This key is not valid")).to_be_visible(timeout=PATIENCE)
+
+
+def test_organizations_and_windows_without_calls_say_so(
+    visit: Visit, platform: Platform, tenant: Tenant
+) -> None:
+    page = sign_in(visit, tenant.key, "?first=2020-01-01&last=2020-01-02")
+    expect(page.get_by_text("Choose a longer period")).to_be_visible()
+
+    empty = beside_the_browser(lambda: platform.add_key(platform.add_organization()))
+    page.goto(f"{visit.base}/?period=TODAY#key={empty}")
+    expect(page.get_by_text("no assistants and no calls yet")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_limit_is_told_with_its_countdown(tenant: Tenant, database_url: str) -> None:
+    with visiting(database_url, tenant.key, requests_per_minute=12) as visit:
+        page = sign_in(visit, tenant.key)
+        calls = page.get_by_role("article", name="Calls", exact=True).inner_text()
+        for _ in range(5):
+            if page.get_by_text("Asked too often").count():
+                break
+            page.get_by_role("button", name="Failure rate").click()
+            page.wait_for_timeout(500)
+
+        alert = page.get_by_role("alert").filter(has_text="Asked too often")
+        expect(alert).to_contain_text("Trying again in ", timeout=PATIENCE)
+        assert page.get_by_role("article", name="Calls", exact=True).inner_text() == calls
+
+
+def test_a_database_that_is_away_leaves_what_was_seen_last(
+    own_cluster: PostgresCluster, own_platform: Platform
+) -> None:
+    tenant = make_tenant(own_platform)
+    own_cluster.execute("CHECKPOINT")  # the test cluster commits to memory only
+    with visiting(own_platform.url, tenant.key, retry_after_seconds=1) as visit:
+        page = sign_in(visit, tenant.key)
+        calls = page.get_by_role("article", name="Calls", exact=True).inner_text()
+        own_cluster.stop("immediate")
+        page.get_by_text("10 s").click()
+
+        alert = page.get_by_role("alert").filter(has_text="The service does not answer")
+        expect(alert).to_contain_text("The figures below are those from before.", timeout=PATIENCE)
+        expect(page.get_by_text("(old)")).to_be_visible()
+        assert page.get_by_role("article", name="Calls", exact=True).inner_text() == calls
+        own_cluster.start()
+        expect(alert).to_have_count(0, timeout=PATIENCE)
+        expect(page.get_by_text("(old)")).to_have_count(0)
+
+
+def test_a_page_that_is_left_open_shows_new_calls_and_grows_no_memory(
+    visit: Visit, platform: Platform, tenant: Tenant
+) -> None:
+    page = sign_in(visit, tenant.key, "?period=TODAY&refresh=1")
+    card = page.get_by_role("article", name="Calls", exact=True)
+    before = int(card.inner_text().split()[1])
+    debugger = page.context.new_cdp_session(page)
+
+    def memory() -> int:
+        debugger.send("HeapProfiler.collectGarbage")
+        return int(debugger.send("Runtime.getHeapUsage")["usedSize"])
+
+    for number in range(1, 4):
+        start = (NOW - timedelta(minutes=number)).replace(tzinfo=None)
+        call = {"assistant_id": tenant.assistants[0], "started_at": start}
+        beside_the_browser(partial(platform.add_calls, [call]))
+        expect(card).to_contain_text(str(before + number), timeout=PATIENCE)
+    early = memory()
+    page.wait_for_timeout(15_000)
+    assert len(questions(visit)) > 10
+    assert memory() < 1.2 * early
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_everybody_can_use_it(tenant: Tenant, database_url: str, scheme: Any, width: int) -> None:
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    with visiting(database_url, tenant.key, browser=options) as visit:
+        page = visit.page
+        page.goto(visit.base)
+        page.get_by_label("API key").wait_for()
+        assert violations(page) == []
+
+        sign_in(visit, tenant.key, "?period=LAST_30_DAYS")
+        chart(page, "Calls over time")
+        chart(page, "Durations")
+        assert violations(page) == []
+        width_of_content = page.evaluate("document.documentElement.scrollWidth")
+        assert width_of_content <= width
+
+        panel(page, "Statuses").get_by_role("button").first.click()
+        listed(page)
+        assert violations(page) == []
+        assert visit.problems == []
+
+
+def test_the_hours_of_the_week_are_walked_by_arrow_keys(visit: Visit, tenant: Tenant) -> None:
+    page = sign_in(visit, tenant.key)
+    first = panel(page, "Hours of the week").locator("tbody button").first
+    first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+        page.keyboard.press(key)
+
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+    assert focused.startswith("Monday, 1 AM: ")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def _ending(text: str) -> re.Pattern[str]:
+    return re.compile(f"{re.escape(text)}$")
