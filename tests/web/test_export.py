@@ -343,12 +343,21 @@ def test_an_export_counts_as_ten_requests(service: ServiceFactory, tenant: Tenan
     assert statuses == [200, 200, 429]
 
 
-def test_no_number_reaches_the_log(
-    client: TestClient, tenant: Tenant, caplog: pytest.LogCaptureFixture
+def test_no_number_reaches_a_log_a_metric_or_an_error(
+    service: ServiceFactory, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
+    client = service(telemetry_token="token")
     with caplog.at_level("DEBUG"):
         _export(client, tenant, period="90d")
         client.get(PATH, params={"to": "+15550001"}, headers=tenant.headers)
+        page = client.get("/metrics", headers={"Authorization": "Bearer token"}).text
+        by_number = {"query": '{ callAnalytics { calls(after: "+15550001") { totalCount } } }'}
+        error = client.post("/graphql", json=by_number, headers=tenant.headers).text
+
+    assert 'endpoint="export"' in page
+    assert "1555000" not in page
+    assert "errors" in error
+    assert "1555000" not in error
 
     assert any(record.name == "call_analytics.requests" for record in caplog.records)
     for record in caplog.records:
