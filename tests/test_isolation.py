@@ -180,7 +180,13 @@ class World:
 
 @asynccontextmanager
 async def _client(url: str, source: str) -> AsyncIterator[httpx2.AsyncClient]:
-    changes = {"requests_per_minute": 0, "stranger_requests_per_minute": 0}
+    changes = {
+        "requests_per_minute": 0,
+        "stranger_requests_per_minute": 0,
+        # All ask at once, on a machine that may be busy.
+        "statement_timeout_seconds": 300,
+        "request_timeout_seconds": 300,
+    }
     settings = Settings.model_validate({"database_url": url, **changes})
     app = create_app(settings, clock=lambda: NOW, may_use_rollups=source == "rollups")
     async with app.router.lifespan_context(app) as state:

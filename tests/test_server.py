@@ -178,3 +178,13 @@ def test_while_the_server_stops_a_request_is_the_last_of_its_connection(tmp_path
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
             assert b"\r\nconnection: close\r\n" in answer
             assert unused.recv(10_000) == b""
+
+
+@pytest.mark.starts_server
+def test_it_stops_once_however_often_it_is_told(tmp_path: Path) -> None:
+    with started(tmp_path, "serve") as (_base, process):
+        while process.poll() is None:
+            process.terminate()
+            time.sleep(0.001)
+
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()

@@ -51,12 +51,21 @@ def run_until_stopped(config: uvicorn.Config, sockets: list[socket.socket]) -> N
     if config.workers > 1:
         Workers(config, sockets).run()
         return
-    # uvicorn raises the signal again when the server has stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = Server(config)
+    is_stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal is_stopped
+        if not server.should_exit:  # it does not handle signals yet
+            sys.exit(0)
+        # uvicorn raises the signal again when the server has stopped, and another may come then.
+        is_stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
     with suppress(KeyboardInterrupt):
         server.run(sockets)
-    if not server.started:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the process ends by itself now
+    if not server.started and not is_stopped:
         sys.exit(STARTUP_FAILURE)
 
 

@@ -9,7 +9,7 @@ from tests.command import wait_until
 from tests.platform import Platform
 from tests.serving import serving
 from tests.tenants import Tenant, make_tenant
-from tests.web.exports import export, is_whole, make_large_tenant, reading, rest_of
+from tests.web.exports import PATIENCE, export, is_whole, make_large_tenant, reading, rest_of
 
 pytestmark = [pytest.mark.starts_server, pytest.mark.slow]
 
@@ -33,7 +33,9 @@ def test_a_key_has_two_exports_at_a_time(
             }
             assert refused.headers["Retry-After"] == "5"
             assert export(base, other).status_code == 200
-            answer = httpx2.get(f"{base}/api/v1/calls/analytics", headers=large.headers)
+            answer = httpx2.get(
+                f"{base}/api/v1/calls/analytics", headers=large.headers, timeout=PATIENCE
+            )
             assert answer.status_code == 200
 
         wait_until(lambda: export(base, large).status_code == 200)
