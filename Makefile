@@ -11,7 +11,7 @@ EXPLORER_SOURCES := $(addprefix $(EXPLORER)/,package.json package-lock.json buil
 BUNDLE := $(EXPLORER)/dist/explorer.js
 
 DASHBOARD := dashboard
-DASHBOARD_SOURCES := $(shell git ls-files $(DASHBOARD) 2>/dev/null) $(EXPLORER)/key.js
+DASHBOARD_SOURCES := $(shell find $(DASHBOARD) -name node_modules -prune -o -type f -print) $(EXPLORER)/key.js
 DASHBOARD_INSTALLED := $(DASHBOARD)/node_modules/.package-lock.json
 PAGE := web/dashboard/dist/index.html
 
@@ -21,6 +21,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progre
 	--constraint constraints.txt
 NPM_CI := npm ci --no-audit --no-fund
 STEP := .ci/step
+# $(call fetch,WHAT,DIRECTORY): npm packages that only tests need.
+fetch = if test -e $(NODE); then \
+		$(STEP) "$(1)" sh -c 'cd $(2) && $(NPM_CI) && touch node_modules/.package-lock.json' \
+		|| echo "$(1): these could not be fetched (see above)." >&2; \
+	fi
 
 # Where Node.js had to be fetched, it is in .venv.
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -71,19 +76,11 @@ $(PAGE): $(DASHBOARD_SOURCES) | $(NODE)
 	fi
 
 $(DASHBOARD_INSTALLED): $(addprefix $(DASHBOARD)/,package.json package-lock.json) | $(NODE)
-	@if test -e $(NODE); then \
-		$(STEP) "Packages of the dashboard's tests" \
-			sh -c 'cd $(DASHBOARD) && $(NPM_CI) && touch node_modules/.package-lock.json' \
-		|| echo "The dashboard's packages could not be fetched (see above)." >&2; \
-	fi
+	@$(call fetch,Packages of the dashboard's tests,$(DASHBOARD))
 
 # So are the JavaScript clients that tests use: without them those tests are skipped, loudly.
 $(CLIENTS_INSTALLED): $(addprefix $(CLIENTS)/,package.json package-lock.json) | $(NODE)
-	@if test -e $(NODE); then \
-		$(STEP) "JavaScript clients of tests" \
-			sh -c 'cd $(CLIENTS) && $(NPM_CI) && touch node_modules/.package-lock.json' \
-		|| echo "The JavaScript clients could not be fetched (see above)." >&2; \
-	fi
+	@$(call fetch,JavaScript clients of tests,$(CLIENTS))
 
 setup: $(INSTALLED) $(BUNDLE) $(PAGE) ## Set up what running needs
 

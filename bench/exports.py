@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def measure(us: Server, keys: Keys, seconds: float) -> dict[str, float]:
     for coding, name in NAMES.items():
         began = time.perf_counter()
         with _largest_memory(us) as memory:
-            _export(us, path, keys.big, coding)
+            _curl(us, path, keys.big, coding).wait()
         found[f"{name}, calls per second"] = calls / (time.perf_counter() - began)
         found[f"{name}, memory"] = max(memory)
     for name in BESIDE:
@@ -75,10 +75,6 @@ def _wait(us: Server, name: str, keys: Keys, seconds: float) -> float:
     return run(us, REQUESTS[name], keys.small[0], connections=1, seconds=seconds).median
 
 
-def _export(us: Server, path: str, key: str, coding: str = "identity") -> None:
-    _curl(us, path, key, coding).communicate()
-
-
 def _curl(us: Server, path: str, key: str, coding: str) -> "subprocess.Popen[bytes]":
     headers = ["-H", f"Authorization: Bearer {key}", "-H", f"Accept-Encoding: {coding}"]
     command = ["curl", "--silent", "--fail", "--output", "/dev/null", *headers, us.base + path]
@@ -88,9 +84,8 @@ def _curl(us: Server, path: str, key: str, coding: str) -> "subprocess.Popen[byt
 @contextmanager
 def _exporting(us: Server, path: str, key: str) -> Iterator[None]:
     """One export after the other, until the end of the block."""
-    is_over = threading.Event()
 
-    def go_on() -> None:
+    def go_on(is_over: threading.Event) -> None:
         while not is_over.is_set():
             process = _curl(us, path, key, "gzip")
             while process.poll() is None and not is_over.is_set():
@@ -98,29 +93,31 @@ def _exporting(us: Server, path: str, key: str) -> Iterator[None]:
             process.terminate()
             process.wait()
 
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
+    with _meanwhile(go_on):
         yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 @contextmanager
 def _largest_memory(us: Server) -> Iterator[list[float]]:
     """The server's resident bytes, again and again until the end of the block."""
     found: list[float] = [us.memory]
-    is_over = threading.Event()
 
-    def watch() -> None:
+    def watch(is_over: threading.Event) -> None:
         while not is_over.wait(SAMPLE_SECONDS):
             found.append(us.memory)
 
-    thread = threading.Thread(target=watch)
+    with _meanwhile(watch):
+        yield found
+
+
+@contextmanager
+def _meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Work that is done in a thread, and told when the block is over."""
+    is_over = threading.Event()
+    thread = threading.Thread(target=work, args=(is_over,))
     thread.start()
     try:
-        yield found
+        yield
     finally:
         is_over.set()
         thread.join()

@@ -227,11 +227,9 @@ async def read_in_one_snapshot(
     Raises:
         ConnectionsInUse, DatabaseUnavailable: as ``connect``.
     """
-    options = backend_of(database.dialect).one_snapshot
 
     async def in_transaction(connection: AsyncConnection) -> Result:
-        await connection.execution_options(**options)
-        async with connection.begin():
+        async with _snapshot(connection):
             return await work(connection)
 
     return await read(database, in_transaction)
@@ -256,11 +254,16 @@ async def snapshot_transaction(database: Database) -> AsyncIterator[AsyncConnect
         ConnectionsInUse, DatabaseUnavailable: as ``connect``; also where another transaction has
             changed a row meanwhile that this one wants to change.
     """
-    options = backend_of(database.dialect).one_snapshot
-    async with connect(database) as connection:
-        await connection.execution_options(**options)
-        async with connection.begin():
-            yield connection
+    async with connect(database) as connection, _snapshot(connection):
+        yield connection
+
+
+@asynccontextmanager
+async def _snapshot(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A transaction whose statements see one snapshot."""
+    await connection.execution_options(**backend_of(connection.dialect).one_snapshot)
+    async with connection.begin():
+        yield
 
 
 async def ping(database: Database) -> None:

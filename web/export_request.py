@@ -14,10 +14,10 @@ from call_analytics.resolvers.limits import checked_assistant_ids
 from call_analytics.resolvers.question import UTC
 from call_analytics.resolvers.window import Asked, DateRange, InstantRange, Period, window_for
 from call_analytics.resolvers.zones import zone_for
+from call_analytics.web.rest import DEFAULT_PERIOD
 
 T = TypeVar("T")
 
-DEFAULT_PERIOD = "7d"
 PERIODS = {period.value.replace("-", "_"): period for period in Period}
 """The windows that have a name: those of the other REST path, and those of the calendar."""
 FORMATS = {file_format.value: file_format for file_format in FileFormat}

@@ -99,7 +99,7 @@ EXPORT_PARAMETERS = [
         {
             "type": "string",
             "enum": list(export_request.PERIODS),
-            "default": export_request.DEFAULT_PERIOD,
+            "default": rest.DEFAULT_PERIOD,
         },
     ),
     _parameter("first", "The first local date of `time_zone`, as in `2026-03-01`.", DATE),

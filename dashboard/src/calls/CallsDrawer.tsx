@@ -7,7 +7,7 @@ import { CallList } from './CallList';
 import { download, exportPath } from './download';
 import { useCalls } from './useCalls';
 
-/** The calls behind what was clicked on, beside the figures. */
+/** The calls behind what was clicked on, beside the figures, for as long as it is there. */
 export function CallsDrawer({
   apiKey,
   view,
@@ -21,11 +21,10 @@ export function CallsDrawer({
   window: InstantRange;
   assistantName: string | undefined;
 }) {
-  const close = () => change(NO_CALLS);
   return (
     <Drawer
-      opened={view.calls !== null}
-      onClose={close}
+      opened
+      onClose={() => change(NO_CALLS)}
       position="right"
       size="min(760px, 100vw)"
       title={titleOf(view, assistantName)}
@@ -34,7 +33,7 @@ export function CallsDrawer({
       lockScroll={false}
       transitionProps={{ duration: 0 }}
     >
-      {view.calls !== null && <Content apiKey={apiKey} view={view} window={window} />}
+      <Content apiKey={apiKey} view={view} window={window} />
     </Drawer>
   );
 }

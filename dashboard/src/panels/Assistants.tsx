@@ -31,47 +31,47 @@ type Assistant = AssistantsFragment['topAssistants'][number];
 interface Column {
   order: (typeof ORDERS)[number];
   name: string;
-  value: (assistant: Assistant) => number;
+  figure: Exclude<keyof Assistant, 'assistantId' | 'assistantName'>;
   format: (value: number) => string;
 }
 
 export const COLUMNS: Column[] = [
-  { order: 'TOTAL_CALLS', name: 'Calls', value: (one) => one.totalCalls, format: formatCount },
+  { order: 'TOTAL_CALLS', name: 'Calls', figure: 'totalCalls', format: formatCount },
   {
     order: 'COMPLETED_CALLS',
     name: 'Completed',
-    value: (one) => one.completedCalls,
+    figure: 'completedCalls',
     format: formatCount,
   },
-  { order: 'FAILED_CALLS', name: 'Failed', value: (one) => one.failedCalls, format: formatCount },
+  { order: 'FAILED_CALLS', name: 'Failed', figure: 'failedCalls', format: formatCount },
   {
     order: 'ONGOING_CALLS',
     name: 'Ongoing',
-    value: (one) => one.ongoingCalls,
+    figure: 'ongoingCalls',
     format: formatCount,
   },
   {
     order: 'SUCCESS_RATE',
     name: 'Success rate',
-    value: (one) => one.successRate,
+    figure: 'successRate',
     format: formatRate,
   },
   {
     order: 'FAILURE_RATE',
     name: 'Failure rate',
-    value: (one) => one.failureRate,
+    figure: 'failureRate',
     format: formatRate,
   },
   {
     order: 'AVG_DURATION',
     name: 'Average',
-    value: (one) => one.avgDuration,
+    figure: 'avgDuration',
     format: formatDuration,
   },
   {
     order: 'TOTAL_DURATION',
     name: 'Duration',
-    value: (one) => one.totalDuration,
+    figure: 'totalDuration',
     format: formatDuration,
   },
 ];
@@ -90,7 +90,10 @@ export function Assistants({
 }) {
   const { topAssistants, failureRate } = readFragment(Fragment, analytics);
   const largest = new Map(
-    COLUMNS.map(({ name, value }) => [name, Math.max(1e-9, ...topAssistants.map(value))]),
+    COLUMNS.map(({ figure }) => [
+      figure,
+      Math.max(1e-9, ...topAssistants.map((one) => one[figure])),
+    ]),
   );
   const standsOut = (one: Assistant) =>
     one.totalCalls >= ENOUGH_CALLS && one.failureRate > TIMES_OF_ALL * failureRate;
@@ -122,10 +125,10 @@ export function Assistants({
                     {one.assistantName}
                   </Anchor>
                 </Table.Th>
-                {COLUMNS.map(({ order, name, value, format }) => (
+                {COLUMNS.map(({ order, figure, format }) => (
                   <BarCell
-                    key={name}
-                    share={value(one) / (largest.get(name) ?? 1)}
+                    key={figure}
+                    share={one[figure] / (largest.get(figure) ?? 1)}
                     color={barOf(order)}
                   >
                     {order === 'FAILURE_RATE' && standsOut(one) ? (
@@ -135,10 +138,10 @@ export function Assistants({
                         tt="none"
                         title="Far above that of all calls"
                       >
-                        ▲ {format(value(one))}
+                        ▲ {format(one[figure])}
                       </Badge>
                     ) : (
-                      format(value(one))
+                      format(one[figure])
                     )}
                   </BarCell>
                 ))}

@@ -4,6 +4,7 @@ import { type FragmentType, graphql, readFragment } from '../gql';
 import type { CardFiguresFragment } from '../gql/graphql';
 import { formatChange, formatCount, formatDuration, formatRate } from '../view/format';
 import classes from './Cards.module.css';
+import { FRAME } from './chart';
 
 const Figures = graphql(`
   fragment CardFigures on CallFigures {
@@ -90,10 +91,8 @@ function Sparkline({ values }: { values: number[] }) {
     <div aria-hidden className={classes.sparkline}>
       <AreaChart
         data={values.map((value) => ({ value }))}
-        responsive
-        style={{ width: '100%', height: '100%' }}
+        {...FRAME}
         margin={{ top: 2, right: 0, bottom: 0, left: 0 }}
-        accessibilityLayer={false}
       >
         <YAxis hide domain={[0, 'dataMax']} />
         <Area

@@ -1,11 +1,11 @@
 import { Group, Text } from '@mantine/core';
 import { Bar, BarChart, CartesianGrid, ReferenceLine, Tooltip, XAxis, YAxis } from 'recharts';
 import { type FragmentType, graphql, readFragment } from '../gql';
-import { formatCompact, formatCount, formatDuration } from '../view/format';
+import { formatCount, formatDuration } from '../view/format';
 import { ChartTable } from './ChartTable';
+import { COMPARISON, COUNTS, FRAME, GRID, LABEL, NAMES, TOOLTIP } from './chart';
+import classes from './chart.module.css';
 import { Panel } from './Panel';
-import { TICK, TOOLTIP } from './Series';
-import classes from './Series.module.css';
 
 export const Fragment = graphql(`
   fragment Durations on CallAnalytics {
@@ -49,35 +49,11 @@ export function Durations({ analytics }: { analytics: FragmentType<typeof Fragme
       }
     >
       <div aria-hidden className={classes.chart}>
-        <BarChart
-          data={bins}
-          responsive
-          style={{ width: '100%', height: '100%' }}
-          margin={{ top: 18, right: 4, bottom: 0, left: 0 }}
-          accessibilityLayer={false}
-        >
-          <CartesianGrid vertical={false} stroke="var(--color-grid)" />
-          <XAxis
-            dataKey="name"
-            tickLine={false}
-            tick={TICK}
-            stroke="var(--color-grid)"
-            minTickGap={12}
-          />
-          <YAxis
-            allowDecimals={false}
-            axisLine={false}
-            tickLine={false}
-            width={44}
-            tick={TICK}
-            tickFormatter={formatCompact}
-          />
-          <Tooltip
-            formatter={(value) => formatCount(Number(value))}
-            contentStyle={TOOLTIP}
-            cursor={{ fill: 'var(--color-hover)' }}
-            isAnimationActive={false}
-          />
+        <BarChart data={bins} {...FRAME} margin={{ top: 18, right: 4, bottom: 0, left: 0 }}>
+          <CartesianGrid {...GRID} />
+          <XAxis {...NAMES} minTickGap={12} />
+          <YAxis {...COUNTS} />
+          <Tooltip {...TOOLTIP} />
           <Bar
             dataKey="calls"
             name="Calls"
@@ -88,9 +64,8 @@ export function Durations({ analytics }: { analytics: FragmentType<typeof Fragme
             <ReferenceLine
               key={bin}
               x={bin}
-              stroke="var(--color-before)"
-              strokeDasharray="4 3"
-              label={{ value: names.join(', '), position: 'top', ...TICK }}
+              {...COMPARISON}
+              label={{ value: names.join(', '), position: 'top', ...LABEL }}
             />
           ))}
         </BarChart>

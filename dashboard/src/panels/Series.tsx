@@ -12,11 +12,12 @@ import {
 } from 'recharts';
 import { type FragmentType, graphql, readFragment } from '../gql';
 import type { Grain } from '../gql/graphql';
-import { formatBucket, formatCompact, formatCount } from '../view/format';
+import { formatBucket, formatCount } from '../view/format';
 import { type Change, GRAINS, NO_CALLS } from '../view/view';
 import { ChartTable } from './ChartTable';
+import { COMPARISON, COUNTS, FRAME, GRID, NAMES, TOOLTIP } from './chart';
+import classes from './chart.module.css';
 import { Panel } from './Panel';
-import classes from './Series.module.css';
 import { STATUSES } from './statuses';
 
 export const Fragment = graphql(`
@@ -71,37 +72,17 @@ export function Series({
       <div aria-hidden className={classes.chart}>
         <ComposedChart
           data={points}
-          responsive
-          style={{ width: '100%', height: '100%' }}
+          {...FRAME}
           margin={{ top: 4, right: 4, bottom: 0, left: 0 }}
-          accessibilityLayer={false}
           onClick={({ activeTooltipIndex }) => {
             const point = points[Number(activeTooltipIndex)];
             if (activeTooltipIndex != null && point) open(point.start, point.end);
           }}
         >
-          <CartesianGrid vertical={false} stroke="var(--color-grid)" />
-          <XAxis
-            dataKey="name"
-            tickLine={false}
-            minTickGap={24}
-            tick={TICK}
-            stroke="var(--color-grid)"
-          />
-          <YAxis
-            allowDecimals={false}
-            axisLine={false}
-            tickLine={false}
-            width={44}
-            tick={TICK}
-            tickFormatter={formatCompact}
-          />
-          <Tooltip
-            formatter={(value) => formatCount(Number(value))}
-            contentStyle={TOOLTIP}
-            cursor={{ fill: 'var(--color-hover)' }}
-            isAnimationActive={false}
-          />
+          <CartesianGrid {...GRID} />
+          <XAxis {...NAMES} minTickGap={24} />
+          <YAxis {...COUNTS} />
+          <Tooltip {...TOOLTIP} />
           <Legend />
           {STATUSES.map(({ figure, name, color }) => (
             <Bar
@@ -126,8 +107,7 @@ export function Series({
           <Line
             dataKey="before"
             name="Before"
-            stroke="var(--color-before)"
-            strokeDasharray="4 3"
+            {...COMPARISON}
             dot={false}
             isAnimationActive={false}
           />
@@ -150,10 +130,3 @@ export function Series({
     </Panel>
   );
 }
-
-export const TICK = { fill: 'var(--color-tick)', fontSize: 12 };
-export const TOOLTIP = {
-  background: 'var(--mantine-color-body)',
-  border: '1px solid var(--color-grid)',
-  borderRadius: 6,
-};
