@@ -21,7 +21,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.access.requester import MEMORY, AccessControl
-from call_analytics.db.engine import Database, DatabaseUrl, create_engine, parse_database_url, ping
+from call_analytics.db.addresses import DatabaseUrl, parse_database_url
+from call_analytics.db.engine import Database, create_engine, ping
 from call_analytics.db.errors import DatabaseError
 from call_analytics.db.rollups.folding import fold_regularly
 from call_analytics.db.rollups.state import rollup_backlog

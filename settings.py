@@ -73,7 +73,9 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="sqlite:///call-analytics.db",
-        description="Where the calls are: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.",
+        description="Where the calls are: `sqlite:///FILE` or "
+        "`postgresql://USER:PASSWORD@HOST/NAME`, with libpq's options, and with commas between "
+        "several hosts.",
     )
     host: Annotated[str, AfterValidator(_listening_address)] = Field(
         default="127.0.0.1", description="Address to listen on."

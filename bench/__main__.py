@@ -17,7 +17,8 @@ from bench import chart, dashboard, exports, import_cost, pages, readers, server
 from bench.data import Keys, load, settle
 from bench.load import require_wrk, serving
 from bench.verdict import BY_INDEX, HUGE, SIZES, verdict
-from call_analytics.db.engine import Database, create_engine, parse_database_url
+from call_analytics.db.addresses import parse_database_url
+from call_analytics.db.engine import Database, create_engine
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.postgres import PostgresCluster

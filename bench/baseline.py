@@ -24,7 +24,7 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
 from bench.plain import BY_INDEX, dashboard_statements, statements
-from call_analytics.db.engine import parse_database_url
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.models import Organization, User, UserApiKey
 
 url = parse_database_url(os.environ["CALL_ANALYTICS_DATABASE_URL"])

@@ -9,7 +9,8 @@ from sqlalchemy import func, select, text
 from bench.data import Keys
 from bench.load import REQUESTS, Request, Server, check, in_turn
 from bench.plain import BY_INDEX, completed
-from call_analytics.db.engine import Database, DatabaseUrl, connect, create_engine
+from call_analytics.db.addresses import DatabaseUrl
+from call_analytics.db.engine import Database, connect, create_engine
 from call_analytics.db.models import Call, Organization
 
 FIGURES = (

@@ -7,11 +7,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.migrate import upgrade
 from call_analytics.db.calls.columns import Columns
 from call_analytics.db.calls.importing import ImportTarget, import_calls
 from call_analytics.db.calls.sources import CallFile
-from call_analytics.db.engine import create_engine, parse_database_url
+from call_analytics.db.engine import create_engine
 from call_analytics.db.rollups.upkeep import disable_rollups
 
 HEADINGS = (

@@ -9,13 +9,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, text, update
 
 from bench.plain import BY_INDEX, statements
-from call_analytics.db.engine import (
-    Database,
-    DatabaseUrl,
-    connect,
-    create_engine,
-    transaction,
-)
+from call_analytics.db.addresses import DatabaseUrl
+from call_analytics.db.engine import Database, connect, create_engine, transaction
 from call_analytics.db.models import Assistant, Call, Organization
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.resolvers.analytics import Analytics

@@ -6,13 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from call_analytics.db.engine import (
-    Database,
-    DatabaseUrl,
-    create_engine,
-    parse_database_url,
-    refuse_other_files,
-)
+from call_analytics.db.addresses import DatabaseUrl, parse_database_url, refuse_other_files
+from call_analytics.db.engine import Database, create_engine
 from call_analytics.db.errors import OperatorError
 from call_analytics.settings import PREFIX, Settings, SettingsError
 

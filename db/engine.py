@@ -3,38 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import literal, make_url, select
-from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import literal, select
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from call_analytics.db.addresses import DatabaseUrl
 from call_analytics.db.dialects import BACKENDS, backend_of
 from call_analytics.db.errors import (
     ConnectionLost,
     ConnectionsInUse,
     DatabaseChanged,
     DatabaseUnavailable,
-    OperatorError,
 )
 from call_analytics.db.observer import Observer, observe
-from call_analytics.db.sqlite_file import may_be_database
-
-DatabaseUrl: TypeAlias = URL
-"""Where a database is."""
 
 Result = TypeVar("Result")
-
-SCHEMES = {
-    "sqlite": "sqlite",
-    "sqlite+aiosqlite": "sqlite",
-    "postgres": "postgresql",
-    "postgresql": "postgresql",
-    "postgresql+asyncpg": "postgresql",
-}
 
 
 class Database(AsyncEngine):
@@ -95,43 +82,6 @@ class Database(AsyncEngine):
         finally:
             if self._observer is not None:
                 self._observer.wait_ended(perf_counter() - began)
-
-
-def parse_database_url(text: str) -> DatabaseUrl:
-    """The address of a database, with the driver that the service uses.
-
-    Raises:
-        OperatorError: where the text names no SQLite file and no PostgreSQL database.
-    """
-    try:
-        url = make_url(text)
-        backend = SCHEMES[url.drivername]
-    except (ArgumentError, KeyError, ValueError):
-        raise OperatorError(
-            "the database address must look like sqlite:///FILE or "
-            "postgresql://USER:PASSWORD@HOST/NAME"
-        ) from None
-    if backend == "sqlite" and (url.database in (None, "", ":memory:") or "uri" in url.query):
-        raise OperatorError("the database address must name a file: sqlite:///FILE")
-    if "sslmode" in url.query:  # libpq's word, in every address that a provider hands out
-        url = url.difference_update_query(["sslmode"]).update_query_dict(
-            {"ssl": url.query["sslmode"]}
-        )
-    return url.set(drivername=BACKENDS[backend].driver)
-
-
-def refuse_other_files(url: DatabaseUrl) -> None:
-    """Refuse an embedded database whose file is something else, such as a CSV file.
-
-    Raises:
-        OperatorError: where the file is there and is no SQLite database.
-    """
-    is_embedded = BACKENDS[url.get_backend_name()].embedded
-    if is_embedded and url.database and not may_be_database(Path(url.database)):
-        raise OperatorError(
-            f"the file {url.database} is no SQLite database; name one, or a file that is not there "
-            "yet (call-analytics import reads calls from a file)"
-        )
 
 
 def create_engine(

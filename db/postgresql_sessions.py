@@ -17,6 +17,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from call_analytics.db.postgresql_hosts import connector
+
 IS_POOLED = "is_pooled"
 LOST = ("08", "57P")
 """How the SQLSTATE of an ended connection begins: the connection failed, the server stops it."""
@@ -30,10 +32,11 @@ def prepare_sessions(engine: AsyncEngine, settings: Mapping[str, str], *, read_o
     their own, which through a pooler run with the server's settings.
     """
     expects_pooler = False
+    connect = connector(engine.dialect)
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def open_session(
-        dialect: Dialect,
+        _dialect: Dialect,
         record: ConnectionPoolEntry,
         arguments: list[Any],
         options: dict[str, Any],
@@ -42,13 +45,13 @@ def prepare_sessions(engine: AsyncEngine, settings: Mapping[str, str], *, read_o
         may_prepare = not expects_pooler
         if not may_prepare:
             options |= NOTHING_PREPARED
-        connection: Any = dialect.connect(*arguments, **options)
+        connection: Any = connect(*arguments, **options)
         try:
             set_up = _set_up_if_direct(settings, seconds=options["timeout"])
             is_pooled = expects_pooler = not connection.run_async(set_up)
             if is_pooled and may_prepare:
                 connection.close()
-                connection = dialect.connect(*arguments, **options | NOTHING_PREPARED)
+                connection = connect(*arguments, **options | NOTHING_PREPARED)
         except BaseException:
             connection.terminate()
             raise

@@ -15,8 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.migrate import upgrade
-from call_analytics.db.engine import create_engine, parse_database_url
+from call_analytics.db.engine import create_engine
 from call_analytics.db.models import VERSION_TABLE
 from call_analytics.db.rollups.upkeep import enable_rollups
 from call_analytics.server import create_app

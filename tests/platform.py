@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, MetaData, Table, delete, event, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.keys import generate_key, hash_key
 from call_analytics.db.dialects import backend_of
-from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.engine import create_engine, transaction
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.models import Assistant, Base, Call, Organization, User, UserApiKey
 from call_analytics.db.tenant import Tenancy, tenancy_of

@@ -1,17 +1,18 @@
 """A real PostgreSQL for the tests, from a wheel that carries the server's own binaries.
 
 The cluster lives in a temporary directory, listens on a Unix socket only, and can be stopped and
-started like any other. Started once per test process. A PgBouncer, where Debian's package is
-installed, may stand before it.
+started like any other. Started once per test process. It may have standbys, which are promoted like
+any other, and a PgBouncer before it, where Debian's package is installed.
 """
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -55,9 +56,11 @@ logfile = {directory}/pooler.log
 
 
 class PostgresCluster:
-    """A PostgreSQL cluster of its own, stopped when created."""
+    """A PostgreSQL cluster of its own, stopped when created; a standby is one of ``primary``."""
 
-    def __init__(self, configuration: str = CONFIGURATION) -> None:
+    def __init__(
+        self, configuration: str = CONFIGURATION, primary: "PostgresCluster | None" = None
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="call-analytics-", dir="/tmp"))
         self._user: str | None = None
         if os.geteuid() == 0:
@@ -67,9 +70,28 @@ class PostgresCluster:
             ensure_prefix_permissions(POSTGRES_BIN_PATH)
             os.chown(self.directory, account.pw_uid, account.pw_gid)
         self._data = self.directory / "data"
-        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-        settings = self._data / "postgresql.auto.conf"
-        settings.write_text(configuration.format(directory=self.directory))
+        if primary is None:
+            options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+            self._run("initdb", "-D", self._data, *options)
+        else:
+            self._copy(primary)
+        with (self._data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(configuration.format(directory=self.directory))
+
+    def _copy(self, primary: "PostgresCluster") -> None:
+        options = ("-U", "postgres", "-c", "fast", "--no-sync", "-R")
+        self._run("pg_basebackup", "-h", primary.directory, "-D", self._data, *options)
+
+    def follow(self, primary: "PostgresCluster") -> None:
+        """Follow another primary than the one that it is a copy of."""
+        self.execute(
+            f"ALTER SYSTEM SET primary_conninfo = 'user=postgres host={primary.directory}'"
+        )
+        self.execute("SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Make a standby a primary, and wait until it is one."""
+        self._run("pg_ctl", "promote", "-w", "-t", "60", "-D", self._data)
 
     def url(self, database: str, user: str = "postgres") -> str:
         """The address of one of the cluster's databases."""
@@ -121,6 +143,13 @@ class PostgresCluster:
     def stop(self, mode: str = "fast") -> None:
         """Stop the server; ``immediate`` is a crash."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
+
+    def kill(self) -> None:
+        """End all of the server's processes at once, as a machine that fails does."""
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        (self._data / "postmaster.pid").unlink()
 
     def processes(self) -> list[int]:
         """The ids of the server's processes."""

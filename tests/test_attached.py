@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.keys import list_keys
 from call_analytics.db.admin.migrate import DatabaseState, prepare_to_serve
 from call_analytics.db.admin.obstacles import Finding
-from call_analytics.db.engine import connect, create_engine, parse_database_url
+from call_analytics.db.engine import connect, create_engine
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.state import RollupState, RollupStatus, rollup_status

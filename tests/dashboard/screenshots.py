@@ -9,9 +9,10 @@ from typing import Any
 import typer
 from playwright.sync_api import Page
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.demo import Demo, prepare_demo
 from call_analytics.db.admin.migrate import upgrade
-from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.engine import create_engine, transaction
 from tests.browser import Visit, visiting
 from tests.dashboard.visits import listed, panel, sign_in
 from tests.platform import NOW

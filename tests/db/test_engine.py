@@ -11,17 +11,9 @@ import pytest
 from sqlalchemy import event, func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.dialects import BACKENDS
-from call_analytics.db.engine import (
-    Database,
-    connect,
-    create_engine,
-    parse_database_url,
-    ping,
-    read,
-    refuse_other_files,
-    transaction,
-)
+from call_analytics.db.engine import Database, connect, create_engine, ping, read, transaction
 from call_analytics.db.errors import (
     ConnectionLost,
     ConnectionsInUse,
@@ -32,49 +24,6 @@ from call_analytics.db.errors import (
 from call_analytics.db.models import Call, Organization
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
-
-
-@pytest.mark.parametrize(
-    ("address", "meant"),
-    [
-        ("sqlite:///calls.db", "sqlite+aiosqlite:///calls.db"),
-        ("sqlite+aiosqlite:////var/calls.db", "sqlite+aiosqlite:////var/calls.db"),
-        ("postgres://ada@db/calls", "postgresql+asyncpg://ada@db/calls"),
-        ("postgresql+asyncpg://ada@db/calls", "postgresql+asyncpg://ada@db/calls"),
-        (
-            "postgresql://ada@db/calls?sslmode=require",
-            "postgresql+asyncpg://ada@db/calls?ssl=require",
-        ),
-    ],
-)
-def test_an_address_gets_the_driver_of_the_service(address: str, meant: str) -> None:
-    assert parse_database_url(address).render_as_string() == meant
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "calls.db",
-        "mysql://db/calls",
-        "sqlite://",
-        "sqlite:///:memory:",
-        "sqlite:///file::memory:?uri=true",
-        "a:b:c",
-    ],
-)
-def test_an_address_of_nothing_we_know_is_refused(address: str) -> None:
-    with pytest.raises(OperatorError):
-        parse_database_url(address)
-
-
-def test_an_address_is_read_without_its_file(tmp_path: Path) -> None:
-    (tmp_path / "calls.csv").write_text("Call ID,Call SID")
-
-    url = parse_database_url(f"sqlite:///{tmp_path}/calls.csv")
-
-    with pytest.raises(OperatorError, match="is no SQLite database"):
-        refuse_other_files(url)
 
 
 def test_a_read_only_engine_cannot_write(platform: Platform) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from starlette.testclient import TestClient
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.keys import create_key, list_keys, revoke_key
 from call_analytics.db.admin.migrate import DatabaseState
@@ -17,14 +18,7 @@ from call_analytics.db.admin.organizations import create_organization
 from call_analytics.db.calls.columns import Columns
 from call_analytics.db.calls.importing import ImportTarget, import_calls
 from call_analytics.db.calls.sources import CallFile
-from call_analytics.db.engine import (
-    Database,
-    connect,
-    create_engine,
-    parse_database_url,
-    read,
-    transaction,
-)
+from call_analytics.db.engine import Database, connect, create_engine, read, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.models import Call, Organization
 from call_analytics.db.rollups.differences import Difference

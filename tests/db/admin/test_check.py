@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.migrate import DatabaseState, prepare_to_serve
 from call_analytics.db.admin.obstacles import OTHER_DATABASE, Finding
-from call_analytics.db.engine import create_engine, parse_database_url
+from call_analytics.db.engine import create_engine
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.platform import Platform

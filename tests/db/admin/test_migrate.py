@@ -21,6 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin import migrate
 from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.keys import generate_key
@@ -31,7 +32,7 @@ from call_analytics.db.admin.migrate import (
     require_managed,
     upgrade,
 )
-from call_analytics.db.engine import create_engine, parse_database_url, transaction
+from call_analytics.db.engine import create_engine, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.figures.query import FigureQuery, Window
 from call_analytics.db.models import VERSION_TABLE, Base

@@ -176,7 +176,8 @@ def test_rows_of_an_unknown_assistant_stay_until_it_is_there(
 
 KILLED = """
 import asyncio, os, signal, sys
-from call_analytics.db.engine import create_engine, parse_database_url
+from call_analytics.db.addresses import parse_database_url
+from call_analytics.db.engine import create_engine
 from call_analytics.db.rollups import folding
 
 left = int(sys.argv[2])

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import text
 
+from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.check import check_database
-from call_analytics.db.engine import parse_database_url
 from call_analytics.db.errors import DatabaseUnavailable
 from call_analytics.db.rollups.state import RollupState, rollup_state
 from call_analytics.db.rollups.upkeep import enable_rollups, verify_rollups
