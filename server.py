@@ -1,12 +1,10 @@
 """The composition root: settings in, an ASGI application out."""
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,10 +20,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.access.requester import MEMORY, AccessControl
 from call_analytics.db.addresses import DatabaseUrl, parse_database_url
-from call_analytics.db.engine import Database, create_engine, ping
-from call_analytics.db.errors import DatabaseError
-from call_analytics.db.rollups.folding import fold_regularly
-from call_analytics.db.rollups.state import rollup_backlog
+from call_analytics.db.engine import Database
+from call_analytics.db.errors import OperatorError
+from call_analytics.db.replicas.databases import Databases, Waits
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.export import CallExports
 from call_analytics.schema.limits import DocumentLimits
@@ -44,11 +41,6 @@ from call_analytics.web.graphql_endpoint import GraphQLEndpoint
 from call_analytics.web.health import health_routes
 from call_analytics.web.limits import ConnectionLimits, RequestLimits
 from call_analytics.web.security_headers import SecurityHeaders
-
-BACKLOG_SECONDS = 2
-"""How long ``/metrics`` waits for the number of rollup rows; Prometheus waits 10 for the page."""
-OPERATORS_CONNECTIONS = 2
-"""One for ``/readyz`` and one for ``/metrics``."""
 
 
 def utc_now() -> datetime:
@@ -70,22 +62,17 @@ def create_app(
         OperatorError: where the database's address is wrong.
         SettingsError: where another setting is wrong.
     """
-    url = parse_database_url(settings.database_url)
+    _addresses(settings)
     _require_extra(settings.rate_limit_storage != MEMORY, "RATE_LIMIT_STORAGE", "redis", "redis")
     _require_extra(settings.traces, "TRACES", "traces", "opentelemetry")
     telemetry = Telemetry()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
-        database = _reader(url, settings, telemetry, pool_size=settings.pool_size)
-        # A second pool: ``/readyz`` and ``/metrics`` answer while requests wait for the first.
-        operators_database = _reader(url, settings, telemetry, pool_size=OPERATORS_CONNECTIONS)
-        # And a third: an export has a connection for as long as its client reads.
-        exports_database = _reader(
-            url, settings, telemetry, pool_size=settings.max_concurrent_exports
-        )
+        databases = _databases(settings, telemetry)
+        servers = databases.servers(settings.pool_size)
         access = AccessControl(
-            database,
+            servers,
             key_cache_seconds=settings.key_cache_seconds,
             key_limits=RateLimits(
                 settings.requests_per_minute or None,
@@ -96,27 +83,28 @@ def create_app(
             address_limits=RateLimits(settings.stranger_requests_per_minute or None),
             rate_limit_storage=settings.rate_limit_storage,
         )
-        with _traces(settings, database) as traces:
-            async with _folding(url, settings):
+        # An export has a connection for as long as its client reads, so they have their own.
+        exports_servers = databases.servers(settings.max_concurrent_exports)
+        hides_phone_numbers = settings.hide_phone_numbers
+        async with databases.kept_up(fold_seconds=settings.compaction_seconds):
+            with _traces(settings, servers.primary.database) as traces:
                 yield {
                     "access": access,
                     "analytics": Analytics(
-                        database,
+                        servers,
                         may_use_rollups=may_use_rollups,
-                        hides_phone_numbers=settings.hide_phone_numbers,
+                        hides_phone_numbers=hides_phone_numbers,
                     ),
                     "exports": CallExports(
-                        exports_database, hides_phone_numbers=settings.hide_phone_numbers
+                        exports_servers, hides_phone_numbers=hides_phone_numbers
                     ),
                     "clock": clock,
-                    "database_answers": partial(_answers, operators_database),
-                    "rollup_backlog": partial(_backlog, operators_database),
+                    "database_answers": databases.answer,
+                    "replicas_in_use": databases.replicas_in_use,
+                    "rollup_backlog": databases.rollup_backlog,
                     "traces": traces,
                 }
-        await access.close()
-        await database.dispose()
-        await operators_database.dispose()
-        await exports_database.dispose()
+            await access.close()
 
     request_limits = limits_in(settings, RequestLimits)
     admission = Admission(
@@ -162,34 +150,31 @@ def create_app(
     return app
 
 
-def _reader(
-    url: DatabaseUrl, settings: Settings, telemetry: Telemetry, *, pool_size: int
-) -> Database:
-    return create_engine(
-        url,
-        read_only=True,
-        pool_size=pool_size,
-        wait_timeout=settings.request_timeout_seconds,
-        connect_timeout=settings.connect_timeout_seconds,
-        statement_timeout=settings.statement_timeout_seconds,
+def _addresses(settings: Settings) -> tuple[DatabaseUrl, DatabaseUrl | None]:
+    """The addresses of the primary and of its replicas."""
+    primary = parse_database_url(settings.database_url)
+    if not settings.read_database_url:
+        return primary, None
+    try:
+        replicas = parse_database_url(settings.read_database_url)
+        if primary.get_backend_name() == "sqlite" or replicas.get_backend_name() == "sqlite":
+            raise OperatorError("a SQLite file has no replicas")
+    except OperatorError as error:
+        raise SettingsError(f"{PREFIX}READ_DATABASE_URL: {error}") from None
+    return primary, replicas
+
+
+def _databases(settings: Settings, telemetry: Telemetry) -> Databases:
+    return Databases(
+        *_addresses(settings),
+        waits=Waits(
+            pool=settings.request_timeout_seconds,
+            connect=settings.connect_timeout_seconds,
+            statement=settings.statement_timeout_seconds,
+        ),
+        max_age_seconds=settings.max_staleness_seconds,
         observer=telemetry,
     )
-
-
-async def _answers(database: Database) -> bool:
-    try:
-        await ping(database)
-    except DatabaseError:
-        return False
-    return True
-
-
-async def _backlog(database: Database) -> int | None:
-    try:
-        async with asyncio.timeout(BACKLOG_SECONDS):
-            return await rollup_backlog(database)
-    except (DatabaseError, TimeoutError):
-        return None
 
 
 AnyLimits = TypeVar("AnyLimits", ConnectionLimits, DocumentLimits, RequestLimits)
@@ -257,24 +242,6 @@ def _traces(settings: Settings, database: Database) -> Iterator[object]:
         yield provider
     finally:
         traces.stop_traces(provider)
-
-
-@asynccontextmanager
-async def _folding(url: DatabaseUrl, settings: Settings) -> AsyncIterator[None]:
-    """Fold the rollups until the server stops. Processes take turns."""
-    if settings.compaction_seconds == 0:
-        yield
-        return
-    writer = create_engine(
-        url, read_only=False, pool_size=1, connect_timeout=settings.connect_timeout_seconds
-    )
-    work = asyncio.create_task(fold_regularly(writer, seconds=settings.compaction_seconds))
-    try:
-        yield
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
-        await writer.dispose()
 
 
 def _descriptions() -> list[BaseRoute]:

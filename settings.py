@@ -77,6 +77,16 @@ class Settings(BaseSettings):
         "`postgresql://USER:PASSWORD@HOST/NAME`, with libpq's options, and with commas between "
         "several hosts.",
     )
+    read_database_url: str = Field(
+        default="",
+        description="Replicas of that PostgreSQL, with commas between their hosts, that answer in "
+        "its place (see [scaling](scaling.md)).",
+    )
+    max_staleness_seconds: float = Field(
+        default=10,
+        gt=0,
+        description="How old what a replica has may be: an older one does not answer.",
+    )
     host: Annotated[str, AfterValidator(_listening_address)] = Field(
         default="127.0.0.1", description="Address to listen on."
     )

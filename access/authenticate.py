@@ -1,5 +1,6 @@
 """Authentication: from an API key to the organization whose figures it opens."""
 
+from functools import partial
 from time import monotonic
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -7,10 +8,10 @@ from cachetools import TTLCache
 
 from call_analytics.access.errors import Unauthenticated
 from call_analytics.access.rate_limits import RateLimits
-from call_analytics.db.admin.keys import find_key_owner, hash_key
+from call_analytics.db.admin.keys import hash_key, key_owner
 from call_analytics.db.admin.ownership import is_managed
-from call_analytics.db.engine import Database
 from call_analytics.db.errors import expected_errors
+from call_analytics.db.replicas.servers import REPLICA, Servers
 
 KNOWN_KEYS = 10_000
 KNOWN_SECONDS = 3_600
@@ -39,18 +40,20 @@ class Authenticator:
     """Finds the principal of a request's key. A valid key stays valid for ``cache_seconds``.
 
     Only valid keys are remembered, by their hash. So a new key works at once, and invented keys
-    take no memory. ``default_limits`` are for keys without limits.
+    take no memory. A replica may be too old to have it, so the primary is asked for those that are
+    unknown there; that a key was revoked is known as late as a replica may be old.
+    ``default_limits`` are for keys without limits.
     """
 
     def __init__(
         self,
-        database: Database,
+        servers: Servers,
         *,
         cache_seconds: float,
         default_limits: RateLimits,
         key_rate_limits: KeyRateLimits = "auto",
     ) -> None:
-        self._database = database
+        self._servers = servers
         self._cache_seconds = cache_seconds
         self._default_limits = default_limits
         # None until it is known: the database may not answer when the server starts.
@@ -86,8 +89,11 @@ class Authenticator:
 
     async def _look_up(self, key: str) -> Principal:
         key_hash = hash_key(key)
+        find = partial(key_owner, key_hash=key_hash)
         with expected_errors():
-            owner = await find_key_owner(key_hash, database=self._database)
+            owner, origin = await self._servers.read(find)
+            if owner is None and origin is not None and origin.server == REPLICA:
+                owner, _ = await self._servers.primary.read(find)
             if owner is None:
                 self._known.pop(key_hash, None)
                 raise Unauthenticated
@@ -100,5 +106,5 @@ class Authenticator:
 
     async def _honours(self) -> bool:
         if self._honours_key_limits is None:
-            self._honours_key_limits = await is_managed(self._database)
+            self._honours_key_limits = (await self._servers.read(is_managed))[0]
         return self._honours_key_limits

@@ -9,7 +9,7 @@ from call_analytics.access.authenticate import Authenticator, KeyRateLimits, Pri
 from call_analytics.access.counters import Quota, RedisCounters
 from call_analytics.access.errors import Allowance, Unauthenticated
 from call_analytics.access.rate_limits import RateLimiter, RateLimits
-from call_analytics.db.engine import Database
+from call_analytics.db.replicas.servers import Servers
 
 MEMORY = "memory://"
 SUBNETS_OF_A_SITE = 16
@@ -25,7 +25,7 @@ class AccessControl:
 
     def __init__(
         self,
-        database: Database,
+        servers: Servers,
         *,
         key_cache_seconds: float,
         key_limits: RateLimits,
@@ -34,7 +34,7 @@ class AccessControl:
         rate_limit_storage: str,
     ) -> None:
         self.authenticator = Authenticator(
-            database,
+            servers,
             cache_seconds=key_cache_seconds,
             default_limits=key_limits,
             key_rate_limits=key_rate_limits,

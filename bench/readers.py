@@ -12,6 +12,7 @@ from bench.plain import BY_INDEX, statements
 from call_analytics.db.addresses import DatabaseUrl
 from call_analytics.db.engine import Database, connect, create_engine, transaction
 from call_analytics.db.models import Assistant, Call, Organization
+from call_analytics.db.replicas.servers import Servers
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.calendar import Step
@@ -29,7 +30,7 @@ COVERING_INDEX = "ix_calls_analytics"
 async def daily_series(reader: Database, slug: str) -> dict[str, float]:
     """Milliseconds (median) of 90 daily points of an organization, by zone, asked in turn."""
     organization_id = await _organization(reader, slug)
-    analytics = Analytics(reader)
+    analytics = Analytics(Servers(reader))
     selection = Selection(
         series={Step.DAY: frozenset({"total_calls", "completed_calls", "failed_calls"})},
         series_aliases={Step.DAY: 1},
@@ -45,7 +46,7 @@ async def daily_series(reader: Database, slug: str) -> dict[str, float]:
 async def unfolded_log(reader: Database, writer: Database, slug: str) -> dict[str, float]:
     """Milliseconds (median) of a full answer while writes are not folded, and when they are."""
     organization_id = await _organization(reader, slug)
-    analytics = Analytics(reader)
+    analytics = Analytics(Servers(reader))
     question = documented_figures(Period.LAST_90_DAYS)
 
     def ask() -> Awaitable[object]:

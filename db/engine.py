@@ -31,7 +31,7 @@ class Database(AsyncEngine):
     are served in the order in which they came.
     """
 
-    __slots__ = ("_free", "_observer", "_pool_size", "_wait_timeout")
+    __slots__ = ("_free", "_observer", "_pool_size", "_wait_timeout", "requests")
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class Database(AsyncEngine):
         self._wait_timeout = wait_timeout
         self._observer = observer
         self._free = asyncio.Semaphore(pool_size)
+        self.requests = 0
+        """How many have a connection or wait for one."""
         if observer is not None:
             observe(self, observer)
 
@@ -60,15 +62,19 @@ class Database(AsyncEngine):
         Raises:
             ConnectionsInUse: where none came free in time.
         """
-        if self._free.locked():
-            await self._wait()
-        else:
-            await self._free.acquire()
+        self.requests += 1
         try:
-            async with self.connect() as connection:
-                yield connection
+            if self._free.locked():
+                await self._wait()
+            else:
+                await self._free.acquire()
+            try:
+                async with self.connect() as connection:
+                    yield connection
+            finally:
+                self._free.release()
         finally:
-            self._free.release()
+            self.requests -= 1
 
     async def _wait(self) -> None:
         began = perf_counter()

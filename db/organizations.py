@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from sqlalchemy import func, literal_column, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from call_analytics.db.engine import Database, connect
 from call_analytics.db.models import Assistant, Organization
 from call_analytics.db.tenant import ORGANIZATION
 
@@ -27,13 +27,9 @@ class StoredOrganization(NamedTuple):
 
 
 async def read_organization(
-    database: Database, organization_id: int, *, with_assistants: bool
+    connection: AsyncConnection, organization_id: int, *, with_assistants: bool
 ) -> StoredOrganization | None:
-    """An organization, in one statement; None where there is none.
-
-    Raises:
-        ConnectionsInUse, DatabaseUnavailable: where the database cannot answer.
-    """
+    """An organization, in one statement; None where there is none."""
     name = func.coalesce(Organization.name, literal_column("''")).label("organization_name")
     statement = select(name).where(Organization.id == ORGANIZATION)
     if with_assistants:
@@ -46,8 +42,7 @@ async def read_organization(
             .outerjoin(Assistant, Assistant.organization_id == Organization.id)
             .order_by(Assistant.id)
         )
-    async with connect(database) as connection:
-        rows = (await connection.execute(statement, {"organization_id": organization_id})).all()
+    rows = (await connection.execute(statement, {"organization_id": organization_id})).all()
     if not rows:
         return None
     assistants = (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from call_analytics.db.calls.call_reader import StoredCall
@@ -12,11 +13,11 @@ from call_analytics.db.calls.pages import (
     reading_of_call,
     reading_of_page,
 )
-from call_analytics.db.engine import Database
 from call_analytics.db.errors import expected_errors
 from call_analytics.db.figures.query import FigureQuery
-from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.organizations import StoredOrganization, read_organization
+from call_analytics.db.replicas.figures import FigureServers
+from call_analytics.db.replicas.servers import Origin, Servers
 from call_analytics.resolvers.call_list import (
     CallPage,
     CallRow,
@@ -36,7 +37,7 @@ from call_analytics.resolvers.sections import Section, sections
 from call_analytics.resolvers.series_points import check_together
 from call_analytics.resolvers.window import window_for
 
-__all__ = ["Analytics", "StoredOrganization"]
+__all__ = ["Analytics", "Origin", "StoredOrganization"]
 
 FROM_CALLS = ("calls",)
 FROM_ROLLUPS = ("calls", "rollups")
@@ -53,7 +54,9 @@ class _Part:
 
 
 class Analytics:
-    """The analytics of one database. All requests of a server process share one of these.
+    """The analytics of one database and its replicas.
+
+    All requests of a server process share one of these.
 
     Where it may not use rollups, it reads the calls. It may hide all but the last four digits of
     telephone numbers.
@@ -61,18 +64,18 @@ class Analytics:
 
     def __init__(
         self,
-        database: Database,
+        servers: Servers,
         *,
         may_use_rollups: bool = True,
         hides_phone_numbers: bool = False,
     ) -> None:
-        self._database = database
-        self._reader = FigureReader(database, may_use_rollups=may_use_rollups)
+        self._servers = servers
+        self._figures = FigureServers(servers, may_use_rollups=may_use_rollups)
         self._hides_phone_numbers = hides_phone_numbers
 
     def shortage(self) -> str:
         """The reason that the log gives when requests wait too long for a database connection."""
-        return str(self._database.shortage())
+        return str(self._servers.primary.database.shortage())
 
     async def report(self, organization_id: int, question: Question, *, now: datetime) -> Report:
         """The figures of an organization's calls that a question selects, and no others.
@@ -90,6 +93,7 @@ class Analytics:
         rows: Iterator[Any] = iter(())
         read_pages: Iterator[CallRows] = iter(())
         sources: tuple[str, ...] = ()
+        origin: Origin | None = None
         if found or pages:
             query = FigureQuery(
                 organization_id,
@@ -98,7 +102,7 @@ class Analytics:
                 question.assistant_ids,
             )
             with expected_errors():
-                figures = await self._reader.read(
+                figures, origin = await self._figures.read(
                     query, [reading_of_page(query, page) for page in pages]
                 )
             rows = iter(figures.groups)
@@ -125,6 +129,7 @@ class Analytics:
                     as_of=now,
                     before=before,
                     sources=sources,
+                    origin=origin,
                     calls=calls,
                     **fields,
                 )
@@ -136,8 +141,10 @@ class Analytics:
 
     async def call(
         self, organization_id: int, *, call_id: str | None, call_sid: str | None
-    ) -> CallRow | None:
+    ) -> tuple[CallRow | None, Origin | None]:
         """The call of the organization that has this id, or this SID; None where there is none.
+
+        Where there are replicas, which server answered, too.
 
         Raises:
             BadInput: where neither is given, or both are.
@@ -145,30 +152,37 @@ class Analytics:
         """
         name = checked_name(call_id, call_sid)
         if name is None:
-            return None
+            return None, None
         with expected_errors():
-            figures = await self._reader.read(
+            figures, origin = await self._figures.read(
                 FigureQuery(organization_id, (), ()), [reading_of_call(organization_id, name)]
             )
         found: StoredCall | None = figures.others[0]
-        return found and call_row(found, hides_phone_numbers=self._hides_phone_numbers)
+        call = found and call_row(found, hides_phone_numbers=self._hides_phone_numbers)
+        return call, origin
 
     async def organization(
         self, organization_id: int, *, with_assistants: bool
-    ) -> StoredOrganization:
+    ) -> tuple[StoredOrganization, Origin | None]:
         """The organization that asks, with its assistants where these are asked for.
+
+        Where there are replicas, which server answered, too.
 
         Raises:
             BadInput: where it is not there any more.
             Unavailable, Overloaded: where the database cannot be asked.
         """
         with expected_errors():
-            found = await read_organization(
-                self._database, organization_id, with_assistants=with_assistants
+            found, origin = await self._servers.read(
+                partial(
+                    read_organization,
+                    organization_id=organization_id,
+                    with_assistants=with_assistants,
+                )
             )
         if found is None:
             raise BadInput("The organization of this key is not there any more.")
-        return found
+        return found, origin
 
 
 def _parts(question: Question, now: datetime, organization_id: int) -> Iterator[_Part]:

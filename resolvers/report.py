@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from call_analytics.db.replicas.servers import Origin
 from call_analytics.resolvers.calendar import Step
 from call_analytics.resolvers.calendar_unit import Weekday
 from call_analytics.resolvers.call_list import CallConnection, CallPage
@@ -141,6 +142,8 @@ class Report:
     """How many windows before the one that was asked for this one is."""
     sources: tuple[str, ...] = ()
     """What was read: ``calls``, or ``calls`` and ``rollups``."""
+    origin: Origin | None = None
+    """Where there are replicas, which server was read."""
     total_calls: int | None = None
     completed_calls: int | None = None
     failed_calls: int | None = None

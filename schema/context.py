@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from call_analytics.resolvers.analytics import Analytics
+from call_analytics.resolvers.analytics import Analytics, Origin
 from call_analytics.resolvers.errors import ExpectedError
 from call_analytics.schema.limits_type import Limits
 
@@ -22,6 +22,14 @@ class Context:
     """The limits that hold for the caller."""
     sources: set[str] = field(default_factory=set)
     """What the answers were read from."""
+    ages: list[float] = field(default_factory=list)
+    """Where there are replicas, how old each answer is, in seconds."""
+
+    def note(self, origin: Origin | None) -> None:
+        """Note which server an answer was read from."""
+        if origin is not None:
+            self.sources.add(origin.server)
+            self.ages.append(origin.age_seconds)
 
     @property
     def organization_id(self) -> int:

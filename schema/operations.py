@@ -117,7 +117,7 @@ class Operations:
             result = ExecutionResult(None, [GraphQLError("", original_error=fault)])
         if result.errors and all(error.path is None for error in result.errors):
             return self._never_begun(result.errors, document, variables)
-        return self._answer(result, tuple(sorted(context.sources)))
+        return self._answer(result, context)
 
     def refusal(self, error: ExpectedError) -> Answer:
         """The answer to a request whose document is not looked at."""
@@ -140,8 +140,11 @@ class Operations:
             errors = with_known_names(errors, core_schema, document.ast, variables)
         return Answer({"errors": self._presented(errors)}, Outcome.NOT_RUN)
 
-    def _answer(self, result: ExecutionResult, sources: tuple[str, ...]) -> Answer:
-        extensions = {"extensions": {"sources": sources}} if sources else {}
+    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
+        sources = tuple(sorted(context.sources))
+        extensions: dict[str, Any] = {"extensions": {"sources": sources}} if sources else {}
+        if context.ages:
+            extensions["extensions"]["ageSeconds"] = round(max(context.ages), 3)
         if not result.errors:
             return Answer({"data": result.data} | extensions, sources=sources)
         errors = self._presented(result.errors)

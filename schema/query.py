@@ -70,6 +70,7 @@ async def _call_analytics(  # noqa: PLR0917 - Strawberry passes them by name
     )
     report = await context.analytics.report(organization_id, question, now=context.now)
     context.sources.update(report.sources)
+    context.note(report.origin)
     return report
 
 
@@ -89,10 +90,12 @@ def _asked(
 
 async def _organization(info: strawberry.Info[Context, None]) -> StoredOrganization:
     context = info.context
-    return await context.analytics.organization(
+    organization, origin = await context.analytics.organization(
         context.organization_id,
         with_assistants=selects(info._raw_info, "assistants"),  # noqa: SLF001
     )
+    context.note(origin)
+    return organization
 
 
 async def _call(
@@ -106,11 +109,13 @@ async def _call(
     ] = strawberry.UNSET,
 ) -> CallRow | None:
     context = info.context
-    return await context.analytics.call(
+    call, origin = await context.analytics.call(
         context.organization_id,
         call_id=given(id_),
         call_sid=given(call_sid),
     )
+    context.note(origin)
+    return call
 
 
 def _limits(info: strawberry.Info[Context, None]) -> Limits:

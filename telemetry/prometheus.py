@@ -81,6 +81,27 @@ class Telemetry:
             registry=registry,
         )
 
+        self._answers = Counter(
+            "call_analytics_answers",
+            "Reads by the server that answered, where there are replicas: replica or primary.",
+            ["server"],
+            registry=registry,
+        )
+        self._replica_in_use = Gauge(
+            "call_analytics_replica_in_use",
+            "Whether a replica answers (1), or is away or too old (0).",
+            ["replica"],
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self._replica_age = Gauge(
+            "call_analytics_replica_age_seconds",
+            "How old what a replica has was, when it was last seen in use.",
+            ["replica"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+
     def request_began(self) -> None:
         """A request has come."""
         self._running.inc()
@@ -122,6 +143,16 @@ class Telemetry:
         record = current_record.get()
         if record is not None:
             record.wait_ended()
+
+    def replica_seen(self, name: str, *, age_seconds: float | None) -> None:
+        """A replica was looked at; its age is None where it is not in use."""
+        self._replica_in_use.labels(name).set(age_seconds is not None)
+        if age_seconds is not None:
+            self._replica_age.labels(name).set(age_seconds)
+
+    def answered(self, server: str) -> None:
+        """A ``replica`` or the ``primary`` has answered."""
+        self._answers.labels(server).inc()
 
     def page(self, *, rollup_backlog: int | None) -> bytes:
         """All numbers of all processes, as Prometheus reads them; seconds and counts."""

@@ -47,6 +47,12 @@ class Platform:
         """An id that no row has yet."""
         return next(self._ids)
 
+    def moved_to(self, url: str) -> "Platform":
+        """The same rows, in a copy of the database."""
+        moved = Platform(url, self._runner)
+        moved.assistants, moved.calls, moved._ids = self.assistants, self.calls, self._ids
+        return moved
+
     def close(self) -> None:
         """Close the connections."""
         self.run(self.writer.dispose())

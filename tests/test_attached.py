@@ -31,7 +31,7 @@ CANNOT_FOLD = Finding(
     "role analytics_reader may not fold the rollups, "
     "so their log grows unless another role folds it",
     "GRANT INSERT, UPDATE, DELETE ON call_rollups_log, call_rollups_assistants, "
-    "call_rollups_organizations, call_rollups_moves TO analytics_reader;",
+    "call_rollups_organizations, call_rollups_moves, call_rollups_heartbeat TO analytics_reader;",
 )
 
 

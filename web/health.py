@@ -28,7 +28,9 @@ def health_routes(
     async def ready(request: Request[State]) -> Response:
         """Whether requests can be answered."""
         if await pings.read("ping", request.state["database_answers"]):
-            return json_response({"status": "ok"})
+            in_use, replicas = request.state["replicas_in_use"]()
+            of_replicas = {"replicas": replicas, "replicasInUse": in_use} if replicas else {}
+            return json_response({"status": "ok"} | of_replicas)
         headers = {"Retry-After": str(retry_after_seconds)}
         return json_response({"detail": "The database does not answer."}, 503, headers)
 

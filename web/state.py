@@ -19,9 +19,11 @@ class State(TypedDict):
     clock: Callable[[], datetime]
     """The present instant, aware; read once per request."""
     database_answers: Callable[[], Awaitable[bool]]
-    """Whether the database answers now, on a connection of the operator's pool."""
+    """Whether a database answers now, over a connection that no request can take."""
+    replicas_in_use: Callable[[], tuple[int, int]]
+    """How many replicas answer, and how many there are."""
     rollup_backlog: Callable[[], Awaitable[int | None]]
-    """How many rows of the rollups wait to be merged; None where the database cannot say."""
+    """How many rows of the rollups wait to be folded; None where the database cannot say."""
     traces: Any
     """The OpenTelemetry ``TracerProvider``, or None."""
     record: RequestRecord

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.organizations import find_organization, service_user_id
 from call_analytics.db.catalogs import catalog_of
-from call_analytics.db.engine import Database, read
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Organization, User, UserApiKey
 
@@ -66,17 +65,8 @@ def generate_key() -> str:
     return KEY_PREFIX + "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
 
 
-async def find_key_owner(key_hash: str, *, database: Database) -> KeyOwner | None:
-    """The owner of a key whose key, user and organization are all active, or None.
-
-    Raises:
-        DatabaseUnavailable: where the database cannot answer.
-    """
-    return await read(database, lambda connection: key_owner(connection, key_hash))
-
-
 async def key_owner(connection: AsyncConnection, key_hash: str) -> KeyOwner | None:
-    """The same over an open connection."""
+    """The owner of a key whose key, user and organization are all active, or None."""
     row = (await connection.execute(_FIND_KEY_OWNER, {"key_hash": key_hash})).first()
     return None if row is None else KeyOwner._make(row)
 

@@ -17,8 +17,9 @@ from call_analytics.db.calls.call_reader import (
     range_of,
 )
 from call_analytics.db.calls.page_statements import LEAST_ID
-from call_analytics.db.engine import Database, ping, snapshot_transaction
+from call_analytics.db.engine import ping, snapshot_transaction
 from call_analytics.db.figures.query import Window
+from call_analytics.db.replicas.servers import Server
 from call_analytics.db.tenant import Tenancy, tenancy_of
 
 BATCH_CALLS = 500
@@ -40,18 +41,20 @@ class ExportQuery:
 
 
 async def exported_calls(
-    database: Database, query: ExportQuery
+    server: Server, query: ExportQuery
 ) -> AsyncGenerator[tuple[StoredCall, ...]]:
     """The calls in batches, of which none is empty.
 
     A transaction is open until the iterator ends or is closed.
 
     Raises:
+        Stale: where a replica may be older than it may be.
         ConnectionsInUse, DatabaseUnavailable: as ``connect``, also after some batches.
     """
     # A connection that was lost since it was last used is found now, not in the middle of a file.
-    await ping(database)
-    async with snapshot_transaction(database) as connection:
+    await ping(server.database)
+    async with snapshot_transaction(server.database) as connection:
+        await server.age(connection)
         tenancy = await connection.run_sync(tenancy_of)
         scope = Scope(query.organization_id, tenancy, query.assistant_ids, query.statuses)
         reader = CallReader(connection, scope)

@@ -79,7 +79,12 @@ def lacking_to_read(tables: Iterable[str]) -> str:
 
 def lacking_to_fold(tables: Iterable[str]) -> str:
     """The statement about what this role lacks to fold the rollups, which it may read."""
-    return _lacking("current_user", CANNOT_FOLD, FOLDING, tables)
+    return f"""
+SELECT 'this server is a standby, on which nothing can be folded',
+    'have a service, or call-analytics rollups compact, work on its primary'
+WHERE pg_is_in_recovery()
+UNION ALL
+{_lacking("current_user", CANNOT_FOLD, FOLDING, tables)}"""
 
 
 def readers_that_cannot_fold(tables: Iterable[str]) -> str:

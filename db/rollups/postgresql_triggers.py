@@ -32,6 +32,7 @@ TABLES = {
     **COLUMNS,
     "call_rollups_state": (*COLUMNS["call_rollups_state"], "calls", "assistants"),
     "call_rollups_failures": ("reason",),
+    "call_rollups_heartbeat": ("beat_at",),
 }
 EVENTS = {
     "calls": ("insert", "update", "delete", "truncate"),
@@ -55,6 +56,7 @@ class Watched(NamedTuple):
 WATCHED_EVENTS = [Watched(table, event) for table, events in EVENTS.items() for event in events]
 _FUNCTIONS = [event.name for event in WATCHED_EVENTS]
 _FOLDED = [table.name for table in FOLDED]
+_WRITTEN = (*_FOLDED, "call_rollups_heartbeat")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -137,8 +139,8 @@ class PostgreSQLTriggers:
     )
     lacking_to_create: str | None = lacking_to_create(TABLES, _FUNCTIONS)
     lacking_to_read: str | None = lacking_to_read(TABLES)
-    lacking_to_fold: str | None = lacking_to_fold(_FOLDED)
-    readers_that_cannot_fold: str | None = readers_that_cannot_fold(_FOLDED)
+    lacking_to_fold: str | None = lacking_to_fold(_WRITTEN)
+    readers_that_cannot_fold: str | None = readers_that_cannot_fold(_WRITTEN)
 
     def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
         calls, assistants = watched["calls"], watched["assistants"]
@@ -214,10 +216,15 @@ class PostgreSQLTriggers:
                     {_literal(_path(assistants))}::regclass)
             """,
             f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
+            f"CREATE TABLE {schema}.call_rollups_heartbeat (beat_at timestamptz NOT NULL)",
+            f"INSERT INTO {schema}.call_rollups_heartbeat VALUES ('-infinity')",
             # A published table without a key takes no changes otherwise.
             *(
                 f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL"
-                for table in ("call_rollups_log", "call_rollups_moves", "call_rollups_state")
+                for table in (
+                    *("call_rollups_log", "call_rollups_moves"),
+                    *("call_rollups_state", "call_rollups_heartbeat"),
+                )
             ),
             *(
                 statement

@@ -9,6 +9,7 @@ from call_analytics.access.authenticate import Authenticator, Principal
 from call_analytics.access.errors import Unauthenticated
 from call_analytics.access.rate_limits import RateLimits
 from call_analytics.db.models import Organization, User, UserApiKey
+from call_analytics.db.replicas.servers import Servers
 from tests.platform import Platform, recorded_statements
 
 
@@ -74,7 +75,9 @@ def test_an_unknown_key_is_not_remembered(platform: Platform) -> None:
 
 
 def _authenticator(platform: Platform, *, cache_seconds: float) -> Authenticator:
-    return Authenticator(platform.reader, cache_seconds=cache_seconds, default_limits=RateLimits())
+    return Authenticator(
+        Servers(platform.reader), cache_seconds=cache_seconds, default_limits=RateLimits()
+    )
 
 
 def _organization(platform: Platform, authenticator: Authenticator, key: str | None) -> int:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from call_analytics.db.replicas.servers import Servers
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.question import (
     DAILY,
@@ -178,7 +179,7 @@ def test_asking_for_fewer_figures_changes_no_value(
     question = Question(Period.LAST_30_DAYS, selected)
 
     report = _report(platform, organization, question)
-    analytics = Analytics(platform.reader)
+    analytics = Analytics(Servers(platform.reader))
     platform.run(analytics.report(organization, question, now=NOW))  # it looks for rollups
     with recorded_statements() as statements:
         platform.run(analytics.report(organization, question, now=NOW))
@@ -259,7 +260,7 @@ def _answer(
     *,
     may_use_rollups: bool,
 ) -> Report:
-    analytics = Analytics(platform.reader, may_use_rollups=may_use_rollups)
+    analytics = Analytics(Servers(platform.reader), may_use_rollups=may_use_rollups)
     report = platform.run(analytics.report(organization, question, now=NOW))
     assert isinstance(report, Report)
     return report

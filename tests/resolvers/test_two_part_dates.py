@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from call_analytics.db.replicas.servers import Servers
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.calendar import Step
 from call_analytics.resolvers.question import Question, Selection
@@ -51,7 +52,7 @@ def test_each_call_is_in_the_bucket_of_its_date(
     question = Question(asked, selection, zone_for(ZONE))
 
     report = platform.run(
-        Analytics(platform.reader).report(organization, question, now=_instant(now))
+        Analytics(Servers(platform.reader)).report(organization, question, now=_instant(now))
     )
 
     found = report.series[Step.DAY]

@@ -16,6 +16,7 @@ from call_analytics.db.calls.pages import CallRows, PageQuery, reading_of_page
 from call_analytics.db.engine import connect
 from call_analytics.db.figures.query import FigureQuery, Window
 from call_analytics.db.models import Call
+from call_analytics.db.replicas.servers import Servers
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.tenant import Tenancy
 from call_analytics.resolvers.analytics import Analytics
@@ -114,7 +115,7 @@ class Listed(NamedTuple):
 
     def pages(self, *, may_use_rollups: bool = True) -> Iterator[dict[str, Any]]:
         """The pages of the list, one after the other, or from the last back."""
-        analytics = Analytics(self.platform.reader, may_use_rollups=may_use_rollups)
+        analytics = Analytics(Servers(self.platform.reader), may_use_rollups=may_use_rollups)
         count, cursor = ("last", "before") if self.walk.is_backwards else ("first", "after")
         info, end = ("Previous", "start") if self.walk.is_backwards else ("Next", "end")
         variables = {

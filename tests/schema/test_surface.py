@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from strawberry.utils.str_converters import to_camel_case
 
+from call_analytics.db.replicas.servers import Servers
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.calendar_unit import Weekday
@@ -250,7 +251,7 @@ def test_any_question_gets_the_oracle_s_answer(platform: Platform, asked: Asked)
     )
 
     for may_use_rollups in (True, False):
-        analytics = Analytics(platform.reader, may_use_rollups=may_use_rollups)
+        analytics = Analytics(Servers(platform.reader), may_use_rollups=may_use_rollups)
         answer = run_document(platform, document, variables, analytics, organization, asked.now)
 
         assert answer == {"callAnalytics": _expected(asked.fields, expected)}

@@ -24,13 +24,14 @@ MISSING_INDEX = Finding(
 CANNOT_READ = Finding(
     "role analytics_reader may not read the rollups",
     "GRANT SELECT ON call_rollups_log, call_rollups_assistants, call_rollups_organizations, "
-    "call_rollups_moves, call_rollups_state, call_rollups_failures TO analytics_reader;",
+    "call_rollups_moves, call_rollups_state, call_rollups_failures, call_rollups_heartbeat "
+    "TO analytics_reader;",
 )
 CANNOT_FOLD = Finding(
     "role analytics_reader may not fold the rollups, "
     "so their log grows unless another role folds it",
     "GRANT INSERT, UPDATE, DELETE ON call_rollups_log, call_rollups_assistants, "
-    "call_rollups_organizations, call_rollups_moves TO analytics_reader;",
+    "call_rollups_organizations, call_rollups_moves, call_rollups_heartbeat TO analytics_reader;",
 )
 CHANGED = "the rollups are not as this release makes them, so they are not read"
 RLS = (

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import func, select
 
 from call_analytics.db.admin.demo import DEMO_DAYS, DEMO_ORGANIZATIONS, Demo, prepare_demo
-from call_analytics.db.admin.keys import find_key_owner, hash_key, revoke_key
+from call_analytics.db.admin.keys import KeyOwner, hash_key, key_owner, revoke_key
 from call_analytics.db.admin.organizations import find_organization
-from call_analytics.db.engine import connect, transaction
+from call_analytics.db.engine import connect, read, transaction
 from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Call, UserApiKey
 from tests.platform import NOW, Platform
@@ -54,7 +54,7 @@ def test_the_key_opens_the_first_organization_and_stays(platform: Platform) -> N
     first, second = _prepare(platform, NOW), _prepare(platform, NOW)
 
     assert first.key == second.key
-    owner = platform.run(find_key_owner(hash_key(first.key), database=platform.reader))
+    owner = _owner(platform, first.key)
     assert owner is not None
     assert owner.organization_id == platform.run(_organization(platform, "northwind-clinics"))
     assert platform.run(_count(platform, UserApiKey.id)) == 1
@@ -68,8 +68,8 @@ def test_a_demo_whose_key_was_revoked_gets_another(platform: Platform) -> None:
     second, third = _prepare(platform, NOW), _prepare(platform, NOW)
 
     assert first.key != second.key == third.key
-    assert platform.run(find_key_owner(hash_key(first.key), database=platform.reader)) is None
-    assert platform.run(find_key_owner(hash_key(second.key), database=platform.reader)) is not None
+    assert _owner(platform, first.key) is None
+    assert _owner(platform, second.key) is not None
 
 
 @pytest.mark.usefixtures("few_days")
@@ -145,3 +145,10 @@ async def _organization(platform: Platform, slug: str) -> int:
 async def _revoke(platform: Platform, key_id: int) -> None:
     async with transaction(platform.writer) as connection:
         await revoke_key(connection, key_id)
+
+
+def _owner(platform: Platform, key: str) -> KeyOwner | None:
+    found: KeyOwner | None = platform.run(
+        read(platform.reader, lambda connection: key_owner(connection, hash_key(key)))
+    )
+    return found

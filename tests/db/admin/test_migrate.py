@@ -32,7 +32,7 @@ from call_analytics.db.admin.migrate import (
     require_managed,
     upgrade,
 )
-from call_analytics.db.engine import create_engine, transaction
+from call_analytics.db.engine import connect, create_engine, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.figures.query import FigureQuery, Window
 from call_analytics.db.models import VERSION_TABLE, Base
@@ -45,7 +45,7 @@ from tests.postgres import PostgresCluster
 from tests.serving import serving
 from tests.tenants import Tenant
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Those of earlier releases."""
 
 
@@ -115,7 +115,7 @@ async def migrate_to(platform: Platform, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
-    async with transaction(platform.writer) as connection:
+    async with connect(platform.writer) as connection:
         await connection.run_sync(run)
 
 

@@ -13,6 +13,7 @@ from call_analytics.db.calls import exporting
 from call_analytics.db.calls.exporting import ExportQuery, exported_calls
 from call_analytics.db.figures.query import Window
 from call_analytics.db.models import Call
+from call_analytics.db.replicas.servers import Server
 from tests import oracle
 from tests.oracle.calls import listed
 from tests.platform import NOW, Platform
@@ -58,7 +59,7 @@ def _exported(platform: Platform, query: ExportQuery) -> list[list[int]]:
     """The ids of each batch."""
 
     async def export() -> list[list[int]]:
-        async with aclosing(exported_calls(platform.reader, query)) as batches:
+        async with aclosing(exported_calls(Server(platform.reader), query)) as batches:
             return [[call.id for call in batch] async for batch in batches]
 
     found: list[list[int]] = platform.run(export())
@@ -137,7 +138,7 @@ def test_what_is_written_meanwhile_is_not_in_it(
     async def export() -> list[int]:
         found: list[int] = []
         query = ExportQuery(organization, Window(START, END))
-        async with aclosing(exported_calls(platform.reader, query)) as batches:
+        async with aclosing(exported_calls(Server(platform.reader), query)) as batches:
             async for batch in batches:
                 if not found:
                     await platform.execute(insert(Call), [late])

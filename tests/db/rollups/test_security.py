@@ -72,7 +72,7 @@ FUNCTIONS = [
 INSERT = FUNCTIONS[0]
 TABLES = [
     f"call_rollups_{name}"
-    for name in ("log", "assistants", "organizations", "moves", "state", "failures")
+    for name in ("log", "assistants", "organizations", "moves", "state", "failures", "heartbeat")
 ]
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)

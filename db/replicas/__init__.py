@@ -1,0 +1,1 @@
+"""Replicas: databases that answer in place of the primary, and how old their answers are."""

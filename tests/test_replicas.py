@@ -1,0 +1,321 @@
+"""Answers from replicas: none is too old, and none is missing where somebody can answer."""
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from starlette.testclient import TestClient
+
+from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
+from call_analytics.server import create_app
+from call_analytics.settings import Settings, SettingsError
+from tests.conftest import migrate
+from tests.db.rollups.agreement import differences
+from tests.platform import NOW, Platform
+from tests.postgres import PostgresCluster
+
+QUERY = {"query": "{ callAnalytics { totalCalls } }"}
+TOKEN = {"Authorization": "Bearer token"}
+
+
+class Replicated(NamedTuple):
+    """A primary with two standbys."""
+
+    primary: PostgresCluster
+    standbys: tuple[PostgresCluster, PostgresCluster]
+    platform: Platform
+
+    def client(self, **changes: Any) -> TestClient:
+        """The service on all three."""
+        settings = {
+            "database_url": address(self.primary, *self.standbys),
+            "read_database_url": address(*self.standbys, kind="any"),
+            "max_staleness_seconds": 2,
+            "key_cache_seconds": 0,
+            "compaction_seconds": 0.5,
+            "telemetry_token": "token",
+            **changes,
+        }
+        app = create_app(Settings.model_validate(settings), clock=lambda: NOW)
+        return TestClient(app, raise_server_exceptions=False)
+
+    def replay(self, *, is_on: bool) -> None:
+        """Stop or go on with what the standbys take over from the primary."""
+        for standby in self.standbys:
+            standby.execute(f"SELECT pg_wal_replay_{'resume' if is_on else 'pause'}()")
+
+
+def address(*clusters: PostgresCluster, kind: str = "primary") -> str:
+    """The address of the database on several servers."""
+    hosts = ",".join(str(cluster.directory) for cluster in clusters)
+    return f"postgresql:///postgres?user=postgres&host={hosts}&target_session_attrs={kind}"
+
+
+@contextmanager
+def replicated(runner: asyncio.Runner, configuration: str = "") -> Iterator[Replicated]:
+    """A primary with two standbys; the configuration is of all three."""
+    clusters: list[PostgresCluster] = []
+    try:
+        primary = PostgresCluster()
+        clusters.append(primary)
+        primary.start()
+        for setting in filter(None, configuration.split(";")):
+            primary.execute(f"ALTER SYSTEM SET {setting}")
+        runner.run(migrate(primary.url("postgres")))
+        for _ in range(2):
+            standby = PostgresCluster(primary=primary)
+            clusters.append(standby)
+            standby.start()
+        platform = Platform(primary.url("postgres"), runner)
+        yield Replicated(primary, (clusters[1], clusters[2]), platform)
+        platform.close()
+    finally:
+        for cluster in reversed(clusters):
+            cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def shared(runner: asyncio.Runner) -> Iterator[Replicated]:
+    """Servers that are as they were after each test."""
+    with replicated(runner) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own(runner: asyncio.Runner) -> Iterator[Replicated]:
+    """Servers that a test may kill."""
+    with replicated(runner) as servers:
+        yield servers
+
+
+def _key(platform: Platform, *, calls: int) -> dict[str, str]:
+    organization = platform.add_organization()
+    assistant = platform.add_assistant(organization)
+    platform.add_calls([{"assistant_id": assistant} for _ in range(calls)])
+    return {"Authorization": f"Bearer {platform.add_key(organization)}"}
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _in_use(client: TestClient) -> int:
+    ready = client.get("/readyz").json()
+    assert ready["replicas"] == 2
+    return int(ready["replicasInUse"])
+
+
+def _ask(client: TestClient, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    answer = client.post("/graphql", json=QUERY, headers=headers).json()
+    return answer["data"]["callAnalytics"]["totalCalls"], answer["extensions"]
+
+
+def _number(client: TestClient, name: str) -> float:
+    page = client.get("/metrics", headers=TOKEN).text
+    found = re.findall(rf"^call_analytics_{re.escape(name)} (\S+)$", page, re.MULTILINE)
+    return sum(map(float, found))
+
+
+def test_replicas_answer_and_tell_how_old_they_are(
+    shared: Replicated, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "call_analytics")
+    headers = _key(shared.platform, calls=3)
+    with shared.client(max_staleness_seconds=60) as client:
+        _wait_until(lambda: _in_use(client) == 2)
+        _wait_until(lambda: _ask(client, headers)[0] == 3)
+
+        _, extensions = _ask(client, headers)
+        organization = client.post(
+            "/graphql", json={"query": "{ organization { id } }"}, headers=headers
+        ).json()
+
+        assert extensions["sources"] == ["calls", "replica", "rollups"]
+        assert 0 <= extensions["ageSeconds"] < 60
+        assert organization["extensions"]["sources"] == ["replica"]
+        assert _number(client, 'answers_total{server="replica"}') > 0
+        for standby in shared.standbys:
+            name = f'{{replica="{standby.directory}:5432"}}'
+            assert _number(client, f"replica_in_use{name}") == 1
+            assert _number(client, f"replica_age_seconds{name}") < 60
+
+    lines = [message for message in caplog.messages if "replica" in message]
+    assert sorted(lines) == sorted(
+        f"replica {standby.directory}:5432 is in use" for standby in shared.standbys
+    )
+
+
+def test_an_answer_that_would_be_too_old_comes_from_the_primary(
+    shared: Replicated, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = _key(shared.platform, calls=1)
+    with shared.client() as client:
+        _wait_until(lambda: _in_use(client) == 2)
+        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        shared.replay(is_on=False)
+        try:
+            assistant = shared.platform.assistants[-1]["id"]
+            shared.platform.add_calls([{"assistant_id": assistant}])
+            written = time.monotonic()
+            while time.monotonic() < written + 2:  # it may be so old, and not older
+                count, extensions = _ask(client, headers)
+                assert count in (1, 2)
+                assert extensions["ageSeconds"] <= 2
+            count, extensions = _ask(client, headers)
+            assert (count, extensions["ageSeconds"]) == (2, 0)
+            assert extensions["sources"] == ["calls", "primary", "rollups"]
+            _wait_until(lambda: _in_use(client) == 0)
+            assert client.get("/readyz").status_code == 200
+            exported = client.get("/api/v1/calls/export?period=7d&format=jsonl", headers=headers)
+            assert len(exported.text.splitlines()) == 2
+        finally:
+            shared.replay(is_on=True)
+        _wait_until(lambda: _in_use(client) == 2)
+        assert "replica" in _ask(client, headers)[1]["sources"]
+
+    late = [message for message in caplog.messages if "behind the primary" in message]
+    assert len(late) == 2
+    assert all("is not in use: it is " in message for message in late)
+
+
+def test_a_new_key_is_asked_of_the_primary(shared: Replicated) -> None:
+    with shared.client(max_staleness_seconds=300) as client:
+        _wait_until(lambda: _in_use(client) == 2)
+        shared.replay(is_on=False)
+        try:
+            headers = _key(shared.platform, calls=1)
+            count, extensions = _ask(client, headers)
+            nobody = client.post("/graphql", json=QUERY, headers={"Authorization": "Bearer x"})
+        finally:
+            shared.replay(is_on=True)
+
+    # The key is known. Its calls are younger than what the replica has, and that may be so old.
+    assert count == 0
+    assert "replica" in extensions["sources"]
+    assert nobody.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("trouble", ["frozen", "stopped"])
+def test_a_replica_that_does_not_answer_is_not_asked(shared: Replicated, trouble: str) -> None:
+    headers = _key(shared.platform, calls=1)
+    first, second = shared.standbys
+    with shared.client(statement_timeout_seconds=2, max_staleness_seconds=60) as client:
+        _wait_until(lambda: _in_use(client) == 2)
+        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        processes = second.processes()
+        if trouble == "frozen":
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+        else:
+            second.stop("immediate")
+        try:
+            for _ in range(5):
+                assert _ask(client, headers)[0] == 1
+            _wait_until(lambda: _in_use(client) == 1)
+            assert "replica" in _ask(client, headers)[1]["sources"]
+        finally:
+            if trouble == "frozen":
+                for process in processes:
+                    os.kill(process, signal.SIGCONT)
+            else:
+                second.start()
+        _wait_until(lambda: _in_use(client) == 2)
+    assert first is not second
+
+
+def test_a_statement_that_recovery_cancels_is_answered_by_the_primary(shared: Replicated) -> None:
+    """The standby takes over a lock that the statement is in the way of, and does not wait."""
+    headers = _key(shared.platform, calls=1)
+    for standby in shared.standbys:
+        standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+        standby.execute("SELECT pg_reload_conf()")
+    with shared.client(max_staleness_seconds=60) as client:
+        _wait_until(lambda: _in_use(client) == 2)
+        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        for _ in range(30):
+            shared.primary.execute("BEGIN; LOCK TABLE calls; LOCK TABLE call_rollups_log; COMMIT")
+            assert _ask(client, headers)[0] == 1
+
+
+def test_readers_go_on_while_another_server_becomes_the_primary(own: Replicated) -> None:
+    first, second = own.standbys
+    headers = _key(own.platform, calls=1)
+    with own.client(max_staleness_seconds=60) as client:
+        _wait_until(lambda: _in_use(client) == 2)
+        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        own.primary.kill()
+        for _ in range(5):
+            assert _ask(client, headers)[0] == 1
+            assert client.get("/readyz").status_code == 200
+        first.promote()
+        second.follow(first)
+
+        promoted = Platform(address(first), own.platform._runner)
+        promoted.assistants, promoted.calls = own.platform.assistants, own.platform.calls
+        promoted._ids = own.platform._ids
+        promoted.add_calls([{"assistant_id": promoted.assistants[-1]["id"]}])
+        another = _key(promoted, calls=2)
+        assert client.post("/graphql", json=QUERY, headers=another).status_code == 200
+        _wait_until(lambda: _ask(client, another)[0] == 2)
+        _wait_until(lambda: _ask(client, headers)[0] == 2)
+        _wait_until(lambda: _number(client, "rollup_backlog") == 0)
+        _wait_until(lambda: _in_use(client) == 2)
+        assert promoted.run(differences(promoted)) == []
+        promoted.close()
+
+
+def test_nothing_is_folded_on_a_standby(
+    shared: Replicated, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = _key(shared.platform, calls=1)
+    standby = shared.standbys[0]
+    changes = {
+        "database_url": address(standby, kind="any"),
+        "read_database_url": "",
+        "compaction_seconds": 0.05,
+    }
+    with shared.client(**changes) as client:
+        _wait_until(lambda: client.get("/readyz").status_code == 200)
+        _wait_until(
+            lambda: (
+                client.post("/graphql", json=QUERY, headers=headers).json().get("data")
+                == {"callAnalytics": {"totalCalls": 1}}
+            )
+        )
+        _wait_until(lambda: bool(caplog.messages))
+        time.sleep(0.5)
+
+    (line,) = caplog.messages
+    assert "this server is a standby" in line
+
+
+def test_without_rollups_the_primary_answers(
+    shared: Replicated, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform = shared.platform
+    headers = _key(platform, calls=1)
+    platform.run(disable_rollups(platform.writer))
+    try:
+        with shared.client() as client:
+            _wait_until(lambda: any("rollups enable" in line for line in caplog.messages))
+            assert _ask(client, headers) == (1, {"sources": ["calls", "primary"], "ageSeconds": 0})
+    finally:
+        platform.run(enable_rollups(platform.writer, lambda *_: None))
+
+
+def test_only_postgresql_has_replicas(sqlite_url: str) -> None:
+    settings = Settings(database_url=sqlite_url, read_database_url="postgresql://db/calls")
+    with pytest.raises(SettingsError, match="READ_DATABASE_URL: a SQLite file has no replicas"):
+        create_app(settings)
+    settings = Settings(database_url="postgresql://a/b", read_database_url="nonsense")
+    with pytest.raises(SettingsError, match="READ_DATABASE_URL: the database address must look"):
+        create_app(settings)
