@@ -161,30 +161,35 @@ def test_an_answer_that_would_be_too_old_comes_from_the_primary(
     with shared.client() as client:
         _wait_until(lambda: _in_use(client) == 2)
         _wait_until(lambda: _ask(client, headers)[0] == 1)
-        shared.replay(is_on=False)
-        try:
-            assistant = shared.platform.assistants[-1]["id"]
-            shared.platform.add_calls([{"assistant_id": assistant}])
-            written = time.monotonic()
-            while time.monotonic() < written + 2:  # it may be so old, and not older
-                count, extensions = _ask(client, headers)
-                assert count in (1, 2)
-                assert extensions["ageSeconds"] <= 2
-            count, extensions = _ask(client, headers)
-            assert (count, extensions["ageSeconds"]) == (2, 0)
-            assert extensions["sources"] == ["calls", "primary", "rollups"]
-            _wait_until(lambda: _in_use(client) == 0)
-            assert client.get("/readyz").status_code == 200
-            exported = client.get("/api/v1/calls/export?period=7d&format=jsonl", headers=headers)
-            assert len(exported.text.splitlines()) == 2
-        finally:
-            shared.replay(is_on=True)
-        _wait_until(lambda: _in_use(client) == 2)
         assert "replica" in _ask(client, headers)[1]["sources"]
+        _assert_bounded(shared, client, headers)
 
     late = [message for message in caplog.messages if "behind the primary" in message]
     assert len(late) == 2
     assert all("is not in use: it is " in message for message in late)
+
+
+def _assert_bounded(shared: Replicated, client: TestClient, headers: dict[str, str]) -> None:
+    """What is written while standbys take nothing over is in every answer after two seconds."""
+    shared.replay(is_on=False)
+    try:
+        shared.platform.add_calls([{"assistant_id": shared.platform.assistants[-1]["id"]}])
+        written = time.monotonic()
+        while time.monotonic() < written + 2:
+            count, extensions = _ask(client, headers)
+            assert count in (1, 2)
+            assert extensions["ageSeconds"] <= 2
+        count, extensions = _ask(client, headers)
+        assert (count, extensions["ageSeconds"]) == (2, 0)
+        assert "primary" in extensions["sources"]
+        _wait_until(lambda: _in_use(client) == 0)
+        assert client.get("/readyz").status_code == 200
+        exported = client.get("/api/v1/calls/export?period=7d&format=jsonl", headers=headers)
+        assert len(exported.text.splitlines()) == 2
+    finally:
+        shared.replay(is_on=True)
+    _wait_until(lambda: _in_use(client) == 2)
+    assert "replica" in _ask(client, headers)[1]["sources"]
 
 
 def test_a_new_key_is_asked_of_the_primary(shared: Replicated) -> None:
@@ -298,18 +303,23 @@ def test_nothing_is_folded_on_a_standby(
     assert "this server is a standby" in line
 
 
-def test_without_rollups_the_primary_answers(
+def test_without_rollups_the_position_in_the_log_tells_the_age(
     shared: Replicated, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """As in the database of a platform, to which this service may not write."""
     platform = shared.platform
     headers = _key(platform, calls=1)
     platform.run(disable_rollups(platform.writer))
     try:
         with shared.client() as client:
-            _wait_until(lambda: any("rollups enable" in line for line in caplog.messages))
-            assert _ask(client, headers) == (1, {"sources": ["calls", "primary"], "ageSeconds": 0})
+            _wait_until(lambda: _in_use(client) == 2)
+            _wait_until(lambda: _ask(client, headers)[0] == 1)
+            assert _ask(client, headers)[1]["sources"] == ["calls", "replica"]
+            _assert_bounded(shared, client, headers)
     finally:
         platform.run(enable_rollups(platform.writer, lambda *_: None))
+
+    assert "position in the log: there are no rollups" in " ".join(caplog.messages)
 
 
 def test_only_postgresql_has_replicas(sqlite_url: str) -> None:

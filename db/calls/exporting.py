@@ -53,8 +53,9 @@ async def exported_calls(
     """
     # A connection that was lost since it was last used is found now, not in the middle of a file.
     await ping(server.database)
+    check_age = server.age_of_next_snapshot()
     async with snapshot_transaction(server.database) as connection:
-        await server.age(connection)
+        await check_age(connection)
         tenancy = await connection.run_sync(tenancy_of)
         scope = Scope(query.organization_id, tenancy, query.assistant_ids, query.statuses)
         reader = CallReader(connection, scope)

@@ -10,7 +10,7 @@ from call_analytics.db.addresses import DatabaseUrl, addresses_of_hosts, host_of
 from call_analytics.db.engine import Database, create_engine, ping
 from call_analytics.db.errors import DatabaseError
 from call_analytics.db.observer import Observer
-from call_analytics.db.replicas.heartbeat import Heartbeat
+from call_analytics.db.replicas.ages import Ages
 from call_analytics.db.replicas.servers import (
     LOOK_TIMEOUT_SECONDS,
     Replica,
@@ -59,11 +59,11 @@ class Databases:
         self._primary = primary
         self._waits = waits
         self._observer = observer
-        self._heartbeat = Heartbeat(max_age_seconds=max_age_seconds)
+        self._ages = Ages(max_age_seconds=max_age_seconds)
         self._opened: list[Database] = []
         self._operators = self._reader(primary, OPERATORS_CONNECTIONS)
         self._replicas = [
-            (url, Replica(host_of(url), self._watcher(url), self._heartbeat, observer))
+            (url, Replica(host_of(url), self._watcher(url), self._ages, observer))
             for url in (addresses_of_hosts(replicas) if replicas else ())
         ]
 
@@ -85,7 +85,7 @@ class Databases:
         if fold_seconds:
             work.append(fold_regularly(self._writer(), seconds=fold_seconds))
         if self._replicas:
-            work.append(self._heartbeat.beat_regularly(self._writer()))
+            work.append(self._ages.keep_up(self._writer()))
             work += [replica.watch() for _, replica in self._replicas]
         tasks = list(map(asyncio.create_task, work))
         try:

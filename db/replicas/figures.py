@@ -34,8 +34,10 @@ class FigureServers:
             if server.replica is None:
                 return await reader.read(query, readings), 0
 
+            age_of = server.age_of_next_snapshot()
+
             async def age(connection: AsyncConnection, _tenancy: Tenancy) -> float:
-                return await server.age(connection)
+                return await age_of(connection)
 
             figures = await reader.read(query, (*readings, age))
             *others, seconds = figures.others

@@ -4,18 +4,26 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from random import shuffle
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.engine import Database, read, read_in_one_snapshot
 from call_analytics.db.errors import ConnectionsInUse, DatabaseError, DatabaseUnavailable
-from call_analytics.db.replicas.heartbeat import Heartbeat
+from call_analytics.db.replicas.ages import Ages
+from call_analytics.db.replicas.positions import Position
 
 logger = logging.getLogger("call_analytics")
 
 Result = TypeVar("Result")
+
+AgeOf: TypeAlias = Callable[[AsyncConnection], Awaitable[float]]
+"""Tells how many seconds old the snapshot of a connection's transaction may be.
+
+Raises ``Stale`` where that is older than it may be.
+"""
 
 PRIMARY, REPLICA = "primary", "replica"
 
@@ -51,11 +59,12 @@ class Replica:
     """One replica, as a process sees it: whether it is in use, and why not."""
 
     def __init__(
-        self, name: str, database: Database, heartbeat: Heartbeat, observer: ReplicaObserver
+        self, name: str, database: Database, ages: Ages, observer: ReplicaObserver
     ) -> None:
         self.name = name
-        self.heartbeat = heartbeat
         self.is_in_use = False
+        self._ages = ages
+        self._position: Position | None = None
         self._database = database
         self._observer = observer
         self._reason: str | None = ""
@@ -80,7 +89,7 @@ class Replica:
         age, reason = None, None
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                age = await read_in_one_snapshot(self._database, self.heartbeat.age)
+                age, self._position = await self._ages.look(self._database)
         except DatabaseError as error:
             reason = str(error)
         except TimeoutError:
@@ -93,6 +102,10 @@ class Replica:
             else:
                 logger.warning("replica %s is not in use: %s", self.name, reason)
         self._reason = reason
+
+    def age_of_next_snapshot(self) -> AgeOf:
+        """Tells the age of the snapshot of a transaction that begins after this call."""
+        return partial(self._ages.of_snapshot, seen=self._position)
 
 
 class Server:
@@ -114,20 +127,24 @@ class Server:
         if self.replica is None:
             return await read(self.database, work), 0
 
+        age_of = self.age_of_next_snapshot()
+
         async def aged(connection: AsyncConnection) -> tuple[Result, float]:
-            age = await self.age(connection)
+            age = await age_of(connection)
             return await work(connection), age
 
         return await read_in_one_snapshot(self.database, aged)
 
-    async def age(self, connection: AsyncConnection) -> float:
-        """How many seconds old the snapshot of a connection's transaction may be; 0 is not at all.
+    def age_of_next_snapshot(self) -> AgeOf:
+        """Tells the age of the snapshot of a transaction that begins after this call.
 
-        Raises:
-            Stale: where it may be older than it may be.
-            DatabaseUnavailable: as ``connect``.
+        Of the primary that is 0.
         """
-        return 0 if self.replica is None else await self.replica.heartbeat.age(connection)
+        return _no_age if self.replica is None else self.replica.age_of_next_snapshot()
+
+
+async def _no_age(_connection: AsyncConnection) -> float:
+    return 0
 
 
 class Servers:
