@@ -6,7 +6,6 @@ any other, and a PgBouncer before it, where Debian's package is installed.
 """
 
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -146,9 +145,11 @@ class PostgresCluster:
 
     def kill(self) -> None:
         """End all of the server's processes at once, as a machine that fails does."""
-        for process in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        processes = [psutil.Process(process) for process in self.processes()]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=60)
         (self._data / "postmaster.pid").unlink()
 
     def processes(self) -> list[int]:

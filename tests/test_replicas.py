@@ -5,9 +5,8 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,69 +14,12 @@ from starlette.testclient import TestClient
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
 from call_analytics.server import create_app
 from call_analytics.settings import Settings, SettingsError
-from tests.conftest import migrate
 from tests.db.rollups.agreement import differences
-from tests.platform import NOW, Platform
-from tests.postgres import PostgresCluster
+from tests.platform import Platform
+from tests.replicated import Replicated, address, replicated, wait_until
 
 QUERY = {"query": "{ callAnalytics { totalCalls } }"}
 TOKEN = {"Authorization": "Bearer token"}
-
-
-class Replicated(NamedTuple):
-    """A primary with two standbys."""
-
-    primary: PostgresCluster
-    standbys: tuple[PostgresCluster, PostgresCluster]
-    platform: Platform
-
-    def client(self, **changes: Any) -> TestClient:
-        """The service on all three."""
-        settings = {
-            "database_url": address(self.primary, *self.standbys),
-            "read_database_url": address(*self.standbys, kind="any"),
-            "max_staleness_seconds": 2,
-            "key_cache_seconds": 0,
-            "compaction_seconds": 0.5,
-            "telemetry_token": "token",
-            **changes,
-        }
-        app = create_app(Settings.model_validate(settings), clock=lambda: NOW)
-        return TestClient(app, raise_server_exceptions=False)
-
-    def replay(self, *, is_on: bool) -> None:
-        """Stop or go on with what the standbys take over from the primary."""
-        for standby in self.standbys:
-            standby.execute(f"SELECT pg_wal_replay_{'resume' if is_on else 'pause'}()")
-
-
-def address(*clusters: PostgresCluster, kind: str = "primary") -> str:
-    """The address of the database on several servers."""
-    hosts = ",".join(str(cluster.directory) for cluster in clusters)
-    return f"postgresql:///postgres?user=postgres&host={hosts}&target_session_attrs={kind}"
-
-
-@contextmanager
-def replicated(runner: asyncio.Runner, configuration: str = "") -> Iterator[Replicated]:
-    """A primary with two standbys; the configuration is of all three."""
-    clusters: list[PostgresCluster] = []
-    try:
-        primary = PostgresCluster()
-        clusters.append(primary)
-        primary.start()
-        for setting in filter(None, configuration.split(";")):
-            primary.execute(f"ALTER SYSTEM SET {setting}")
-        runner.run(migrate(primary.url("postgres")))
-        for _ in range(2):
-            standby = PostgresCluster(primary=primary)
-            clusters.append(standby)
-            standby.start()
-        platform = Platform(primary.url("postgres"), runner)
-        yield Replicated(primary, (clusters[1], clusters[2]), platform)
-        platform.close()
-    finally:
-        for cluster in reversed(clusters):
-            cluster.remove()
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +41,6 @@ def _key(platform: Platform, *, calls: int) -> dict[str, str]:
     assistant = platform.add_assistant(organization)
     platform.add_calls([{"assistant_id": assistant} for _ in range(calls)])
     return {"Authorization": f"Bearer {platform.add_key(organization)}"}
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _in_use(client: TestClient) -> int:
@@ -131,8 +66,8 @@ def test_replicas_answer_and_tell_how_old_they_are(
     caplog.set_level("INFO", "call_analytics")
     headers = _key(shared.platform, calls=3)
     with shared.client(max_staleness_seconds=60) as client:
-        _wait_until(lambda: _in_use(client) == 2)
-        _wait_until(lambda: _ask(client, headers)[0] == 3)
+        wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _ask(client, headers)[0] == 3)
 
         _, extensions = _ask(client, headers)
         organization = client.post(
@@ -159,8 +94,8 @@ def test_an_answer_that_would_be_too_old_comes_from_the_primary(
 ) -> None:
     headers = _key(shared.platform, calls=1)
     with shared.client() as client:
-        _wait_until(lambda: _in_use(client) == 2)
-        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _ask(client, headers)[0] == 1)
         assert "replica" in _ask(client, headers)[1]["sources"]
         _assert_bounded(shared, client, headers)
 
@@ -182,19 +117,19 @@ def _assert_bounded(shared: Replicated, client: TestClient, headers: dict[str, s
         count, extensions = _ask(client, headers)
         assert (count, extensions["ageSeconds"]) == (2, 0)
         assert "primary" in extensions["sources"]
-        _wait_until(lambda: _in_use(client) == 0)
+        wait_until(lambda: _in_use(client) == 0)
         assert client.get("/readyz").status_code == 200
         exported = client.get("/api/v1/calls/export?period=7d&format=jsonl", headers=headers)
         assert len(exported.text.splitlines()) == 2
     finally:
         shared.replay(is_on=True)
-    _wait_until(lambda: _in_use(client) == 2)
+    wait_until(lambda: _in_use(client) == 2)
     assert "replica" in _ask(client, headers)[1]["sources"]
 
 
 def test_a_new_key_is_asked_of_the_primary(shared: Replicated) -> None:
     with shared.client(max_staleness_seconds=300) as client:
-        _wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _in_use(client) == 2)
         shared.replay(is_on=False)
         try:
             headers = _key(shared.platform, calls=1)
@@ -214,8 +149,8 @@ def test_a_replica_that_does_not_answer_is_not_asked(shared: Replicated, trouble
     headers = _key(shared.platform, calls=1)
     first, second = shared.standbys
     with shared.client(statement_timeout_seconds=2, max_staleness_seconds=60) as client:
-        _wait_until(lambda: _in_use(client) == 2)
-        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _ask(client, headers)[0] == 1)
         processes = second.processes()
         if trouble == "frozen":
             for process in processes:
@@ -225,7 +160,7 @@ def test_a_replica_that_does_not_answer_is_not_asked(shared: Replicated, trouble
         try:
             for _ in range(5):
                 assert _ask(client, headers)[0] == 1
-            _wait_until(lambda: _in_use(client) == 1)
+            wait_until(lambda: _in_use(client) == 1)
             assert "replica" in _ask(client, headers)[1]["sources"]
         finally:
             if trouble == "frozen":
@@ -233,7 +168,7 @@ def test_a_replica_that_does_not_answer_is_not_asked(shared: Replicated, trouble
                     os.kill(process, signal.SIGCONT)
             else:
                 second.start()
-        _wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _in_use(client) == 2)
     assert first is not second
 
 
@@ -244,8 +179,8 @@ def test_a_statement_that_recovery_cancels_is_answered_by_the_primary(shared: Re
         standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
         standby.execute("SELECT pg_reload_conf()")
     with shared.client(max_staleness_seconds=60) as client:
-        _wait_until(lambda: _in_use(client) == 2)
-        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _ask(client, headers)[0] == 1)
         for _ in range(30):
             shared.primary.execute("BEGIN; LOCK TABLE calls; LOCK TABLE call_rollups_log; COMMIT")
             assert _ask(client, headers)[0] == 1
@@ -255,8 +190,8 @@ def test_readers_go_on_while_another_server_becomes_the_primary(own: Replicated)
     first, second = own.standbys
     headers = _key(own.platform, calls=1)
     with own.client(max_staleness_seconds=60) as client:
-        _wait_until(lambda: _in_use(client) == 2)
-        _wait_until(lambda: _ask(client, headers)[0] == 1)
+        wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _ask(client, headers)[0] == 1)
         own.primary.kill()
         for _ in range(5):
             assert _ask(client, headers)[0] == 1
@@ -270,10 +205,10 @@ def test_readers_go_on_while_another_server_becomes_the_primary(own: Replicated)
         promoted.add_calls([{"assistant_id": promoted.assistants[-1]["id"]}])
         another = _key(promoted, calls=2)
         assert client.post("/graphql", json=QUERY, headers=another).status_code == 200
-        _wait_until(lambda: _ask(client, another)[0] == 2)
-        _wait_until(lambda: _ask(client, headers)[0] == 2)
-        _wait_until(lambda: _number(client, "rollup_backlog") == 0)
-        _wait_until(lambda: _in_use(client) == 2)
+        wait_until(lambda: _ask(client, another)[0] == 2)
+        wait_until(lambda: _ask(client, headers)[0] == 2)
+        wait_until(lambda: _number(client, "rollup_backlog") == 0)
+        wait_until(lambda: _in_use(client) == 2)
         assert promoted.run(differences(promoted)) == []
         promoted.close()
 
@@ -289,14 +224,14 @@ def test_nothing_is_folded_on_a_standby(
         "compaction_seconds": 0.05,
     }
     with shared.client(**changes) as client:
-        _wait_until(lambda: client.get("/readyz").status_code == 200)
-        _wait_until(
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        wait_until(
             lambda: (
                 client.post("/graphql", json=QUERY, headers=headers).json().get("data")
                 == {"callAnalytics": {"totalCalls": 1}}
             )
         )
-        _wait_until(lambda: bool(caplog.messages))
+        wait_until(lambda: bool(caplog.messages))
         time.sleep(0.5)
 
     (line,) = caplog.messages
@@ -312,8 +247,8 @@ def test_without_rollups_the_position_in_the_log_tells_the_age(
     platform.run(disable_rollups(platform.writer))
     try:
         with shared.client() as client:
-            _wait_until(lambda: _in_use(client) == 2)
-            _wait_until(lambda: _ask(client, headers)[0] == 1)
+            wait_until(lambda: _in_use(client) == 2)
+            wait_until(lambda: _ask(client, headers)[0] == 1)
             assert _ask(client, headers)[1]["sources"] == ["calls", "replica"]
             _assert_bounded(shared, client, headers)
     finally:

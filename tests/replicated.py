@@ -1,0 +1,79 @@
+"""A primary with two standbys, and the service on all three."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from starlette.testclient import TestClient
+
+from call_analytics.server import create_app
+from call_analytics.settings import Settings
+from tests.conftest import migrate
+from tests.platform import NOW, Platform
+from tests.postgres import PostgresCluster
+
+
+class Replicated(NamedTuple):
+    """A primary with two standbys."""
+
+    primary: PostgresCluster
+    standbys: tuple[PostgresCluster, PostgresCluster]
+    platform: Platform
+
+    def client(self, **changes: Any) -> TestClient:
+        """The service on all three."""
+        settings = {
+            "database_url": address(self.primary, *self.standbys),
+            "read_database_url": address(*self.standbys, kind="any"),
+            "max_staleness_seconds": 2,
+            "key_cache_seconds": 0,
+            "compaction_seconds": 0.5,
+            "telemetry_token": "token",
+            **changes,
+        }
+        app = create_app(Settings.model_validate(settings), clock=lambda: NOW)
+        return TestClient(app, raise_server_exceptions=False)
+
+    def replay(self, *, is_on: bool) -> None:
+        """Stop or go on with what the standbys take over from the primary."""
+        for standby in self.standbys:
+            standby.execute(f"SELECT pg_wal_replay_{'resume' if is_on else 'pause'}()")
+
+
+def address(*clusters: PostgresCluster, kind: str = "primary") -> str:
+    """The address of the database on several servers."""
+    hosts = ",".join(str(cluster.directory) for cluster in clusters)
+    return f"postgresql:///postgres?user=postgres&host={hosts}&target_session_attrs={kind}"
+
+
+@contextmanager
+def replicated(runner: asyncio.Runner, configuration: str = "") -> Iterator[Replicated]:
+    """A primary with two standbys; the configuration is of all three."""
+    clusters: list[PostgresCluster] = []
+    try:
+        primary = PostgresCluster()
+        clusters.append(primary)
+        primary.start()
+        for setting in filter(None, configuration.split(";")):
+            primary.execute(f"ALTER SYSTEM SET {setting}")
+        runner.run(migrate(primary.url("postgres")))
+        for _ in range(2):
+            standby = PostgresCluster(primary=primary)
+            clusters.append(standby)
+            standby.start()
+        platform = Platform(primary.url("postgres"), runner)
+        yield Replicated(primary, (clusters[1], clusters[2]), platform)
+        platform.close()
+    finally:
+        for cluster in reversed(clusters):
+            cluster.remove()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that must come to be."""
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
