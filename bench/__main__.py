@@ -13,7 +13,17 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from bench import chart, dashboard, exports, import_cost, pages, readers, servers, write_cost
+from bench import (
+    chart,
+    dashboard,
+    exports,
+    import_cost,
+    pages,
+    readers,
+    replicas,
+    servers,
+    write_cost,
+)
 from bench.data import Keys, load, settle
 from bench.load import require_wrk, serving
 from bench.verdict import BY_INDEX, HUGE, SIZES, verdict
@@ -48,6 +58,11 @@ class Part(Enum):
     HOSTILE = "hostile"
     MEMORY = "memory"
     IMPORT = "import"
+    REPLICAS = "replicas"
+
+
+ALONE = {Part.IMPORT, Part.REPLICAS}
+"""The parts that have databases of their own."""
 
 
 OF_ONE = {Part.LATENCY, Part.PAGES, Part.EXPORTS}
@@ -92,7 +107,7 @@ def main(
         "databases": {},
     }
     providers = {Name.POSTGRESQL: _postgresql, Name.SQLITE: _sqlite}
-    for name in database or Name if parts != {Part.IMPORT} else ():
+    for name in database or Name if not parts <= ALONE else ():
         results["databases"][name.value] = {}
         for size in sizes:
             with providers[name]() as url:
@@ -105,6 +120,8 @@ def main(
     if Part.IMPORT in parts:
         results["import"] = import_cost.measure(10_000 if quick else import_rows)
         print(f"import into SQLite, seconds {results['import']}", flush=True)
+    if Part.REPLICAS in parts:
+        results["replicas"] = replicas.measure(CONFIGURATION, _with_replicas, seconds)
     print(f"\n{verdict(results)}")
     if not only and not database and calls is None:
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")
@@ -162,6 +179,12 @@ def _measure_alone(url: str, keys: Keys, write: dict[str, Any], parts: set[Part]
     if Part.WRITES in parts:
         result["write"] = write | {"with": asyncio.run(_write_cost(url, "with"))._asdict()}
     return result
+
+
+async def _with_replicas(url: str) -> Keys:
+    keys = await _prepare(url, replicas.CALLS, is_whole=True)
+    await _enable(url)
+    return keys
 
 
 async def _readers(url: str) -> dict[str, Any]:

@@ -81,21 +81,25 @@ def require_wrk() -> str:
 
 
 @contextmanager
-def serving(app: str, database_url: str) -> Iterator[Server]:
+def serving(app: str, database_url: str, **settings: str) -> Iterator[Server]:
     """One worker of ``app`` ("us", "baseline" or "baseline by index") on a port of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    environment = os.environ | {
-        "CALL_ANALYTICS_DATABASE_URL": database_url,
-        "CALL_ANALYTICS_LOG_LEVEL": "warning",
-        "CALL_ANALYTICS_PORT": port,
-        # What is measured is the service, not its refusals.
-        "CALL_ANALYTICS_REQUESTS_PER_MINUTE": "0",
-        "CALL_ANALYTICS_STRANGER_REQUESTS_PER_MINUTE": "0",
-        "CALL_ANALYTICS_TELEMETRY_TOKEN": "bench",
-        "BENCH_BY_INDEX": "1" if app == "baseline by index" else "",
-    }
+    environment = (
+        os.environ
+        | {
+            "CALL_ANALYTICS_DATABASE_URL": database_url,
+            "CALL_ANALYTICS_LOG_LEVEL": "warning",
+            "CALL_ANALYTICS_PORT": port,
+            # What is measured is the service, not its refusals.
+            "CALL_ANALYTICS_REQUESTS_PER_MINUTE": "0",
+            "CALL_ANALYTICS_STRANGER_REQUESTS_PER_MINUTE": "0",
+            "CALL_ANALYTICS_TELEMETRY_TOKEN": "bench",
+            "BENCH_BY_INDEX": "1" if app == "baseline by index" else "",
+        }
+        | {f"CALL_ANALYTICS_{name.upper()}": value for name, value in settings.items()}
+    )
     binaries = Path(sys.executable).parent
     baseline: list[str | Path] = [
         *(binaries / "uvicorn", "bench.baseline:app", "--port", port),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bench import dashboard, exports, pages
+from bench import dashboard, exports, pages, replicas
 
 SIZES = (10_000, 100_000, 1_000_000)
 HUGE = 10_000_000
@@ -29,6 +29,8 @@ def verdict(results: dict[str, Any]) -> str:
     if "import" in results:
         ratio = results["import"]["with"] / results["import"]["without"]
         lines.append(f"sqlite, import with rollups / without = {ratio:.2f}")
+    if "replicas" in results:
+        lines += [f"postgresql, {line}" for line in replicas.ratios(results["replicas"])]
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 A dashboard on many screens sends the same request many times at once. Those requests share one
 answer. A request may join a read only before that read begins, so the snapshot of each answer is
-newer than its request. Where all requests of a read have gone, the read is cancelled and gives its
+newer than its request; one of a replica, at most so much older as it may be. Where all requests of a read have gone, the read is cancelled and gives its
 connection back.
 """
 
