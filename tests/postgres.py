@@ -101,17 +101,21 @@ class PostgresCluster:
         return f"{self.url(database)}&port={POOLER_PORT}"
 
     @contextmanager
-    def pooler(self, *, sessions: int) -> Iterator[None]:
-        """A PgBouncer, which lends so many sessions of a database for a transaction each."""
+    def pooler(
+        self, *, sessions: int, port: int = POOLER_PORT, further: str = ""
+    ) -> Iterator[None]:
+        """A PgBouncer, which lends so many sessions of a database for a transaction each.
+
+        It may have further lines of configuration.
+        """
         configuration = self.directory / "pooler.ini"
         configuration.write_text(
-            POOLER_CONFIGURATION.format(
-                directory=self.directory, sessions=sessions, port=POOLER_PORT
-            )
+            POOLER_CONFIGURATION.format(directory=self.directory, sessions=sessions, port=port)
+            + further
         )
         (self.directory / "pooler-users.txt").write_text('"postgres" ""\n')
         process = subprocess.Popen([POOLER, "-q", configuration], user=self._user)
-        socket = self.directory / f".s.PGSQL.{POOLER_PORT}"
+        socket = self.directory / f".s.PGSQL.{port}"
         try:
             deadline = time.monotonic() + 60
             while not socket.exists():

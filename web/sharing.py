@@ -2,8 +2,8 @@
 
 A dashboard on many screens sends the same request many times at once. Those requests share one
 answer. A request may join a read only before that read begins, so the snapshot of each answer is
-newer than its request; one of a replica, at most so much older as it may be. Where all requests of a read have gone, the read is cancelled and gives its
-connection back.
+newer than its request; one of a replica is at most as much older as a replica may be. Where all
+requests of a read have gone, the read is cancelled and gives its connection back.
 """
 
 import asyncio

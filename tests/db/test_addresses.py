@@ -3,10 +3,11 @@
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+import trustme
 from sqlalchemy import text
 
 from call_analytics.db.addresses import (
@@ -17,7 +18,8 @@ from call_analytics.db.addresses import (
 )
 from call_analytics.db.engine import create_engine, ping, read
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
-from tests.postgres import PostgresCluster
+from tests.conftest import missing
+from tests.postgres import POOLER, PostgresCluster
 
 
 @pytest.mark.parametrize(
@@ -193,6 +195,42 @@ def _silent_host() -> Iterator[int]:
     """A port that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("name", ["localhost", "db.example.org"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_certificate_is_checked_as_the_address_says(
+    cluster: PostgresCluster,
+    tmp_path: Path,
+    runner: asyncio.Runner,
+    name: str,
+    *,
+    is_known: bool,
+) -> None:
+    if not Path(POOLER).exists():
+        missing("PgBouncer")
+    authority = trustme.CA()
+    certificate = authority.issue_cert(name)
+    root = tmp_path / "root.crt"
+    (authority if is_known else trustme.CA()).cert_pem.write_to_path(root)
+    both = cluster.directory / "server.pem"
+    certificate.private_key_and_cert_chain_pem.write_to_path(both)
+    both.chmod(0o644)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    tls = "listen_addr = 127.0.0.1\nclient_tls_sslmode = require\n"
+    tls += f"client_tls_key_file = {both}\nclient_tls_cert_file = {both}\n"
+    address = f"postgresql://postgres@localhost:{port}/postgres?sslrootcert={root}&sslmode="
+    with cluster.pooler(sessions=1, port=port, further=tls):
+        for mode, is_accepted in (
+            ("disable", False),
+            ("verify-ca", is_known),
+            ("verify-full", is_known and name == "localhost"),
+        ):
+            database = create_engine(parse_database_url(address + mode), read_only=True)
+            with nullcontext() if is_accepted else pytest.raises(DatabaseUnavailable):
+                runner.run(ping(database))
+            runner.run(database.dispose())
 
 
 def _address(*clusters: PostgresCluster, kind: str) -> str:
