@@ -83,9 +83,10 @@ class Databases:
         """
         work: list[Coroutine[Any, Any, None]] = []
         if fold_seconds:
-            work.append(fold_regularly(self._writer(), seconds=fold_seconds))
+            work.append(fold_regularly(self._writer(None), seconds=fold_seconds))
         if self._replicas:
-            work.append(self._ages.keep_up(self._writer()))
+            # A primary whose machine has gone must not keep it from asking the next one.
+            work.append(self._ages.keep_up(self._writer(self._waits.connect)))
             work += [replica.watch() for _, replica in self._replicas]
         tasks = list(map(asyncio.create_task, work))
         try:
@@ -133,13 +134,14 @@ class Databases:
             )
         )
 
-    def _writer(self) -> Database:
+    def _writer(self, statement_timeout: float | None) -> Database:
         return self._opening(
             create_engine(
                 self._primary,
                 read_only=False,
                 pool_size=1,
                 connect_timeout=self._waits.connect,
+                statement_timeout=statement_timeout,
             )
         )
 
