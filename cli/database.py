@@ -1,14 +1,24 @@
 """``call-analytics db``: the tables, and what an operator should know of them."""
 
+from enum import Enum
+from typing import Annotated
+
 import typer
 
 from call_analytics.cli.terminal import echo_finding
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.migrate import upgrade
+from call_analytics.db.admin.partitions import partition_calls
 from call_analytics.settings import load_settings
 
 database_commands = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+class Key(Enum):
+    """By what calls may be divided."""
+
+    ORGANIZATION = "organization"
 
 
 @database_commands.command("upgrade")
@@ -17,6 +27,22 @@ def upgrade_database() -> None:
 
     with_database(load_settings(), upgrade)
     typer.echo("The database is up to date.")
+
+
+@database_commands.command("partition")
+def partition(
+    parts: Annotated[int, typer.Argument(metavar="N", help="How many.", min=1, max=1_024)],
+    *,
+    by: Annotated[Key, typer.Option("--by", help="What the calls of one partition share.")],
+) -> None:
+    """Divide the calls and rollups of a new managed database into partitions (PostgreSQL)."""
+    there = with_database(load_settings(), lambda database: partition_calls(database, parts))
+    if there:
+        typer.echo(
+            f"The calls are partitioned by {by.value} already, into {there:,}; nothing was changed."
+        )
+    else:
+        typer.echo(f"The calls are partitioned by {by.value}, into {parts:,}.")
 
 
 @database_commands.command("check")

@@ -13,6 +13,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from call_analytics.db.catalogs import Relation
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.postgresql_triggers import PostgreSQLTriggers
 from call_analytics.db.rollups.sqlite_triggers import SQLiteTriggers
 
@@ -20,18 +21,23 @@ from call_analytics.db.rollups.sqlite_triggers import SQLiteTriggers
 class Triggers(Protocol):
     """One database's rollup tables and triggers."""
 
-    tables: Mapping[str, Sequence[str]]
-    """The tables, each with its columns."""
+    def tables(self, placement: Placement) -> Mapping[str, Sequence[str]]:
+        """The tables, each with its columns."""
+        ...
 
-    readiness: str
-    """The condition under which rollups may be read: they hold all calls. It is part of the
-    statement that reads them, and so seen in the same snapshot."""
+    def readiness(self, placement: Placement) -> str:
+        """The condition under which rollups may be read: they hold all calls. It is part of the
+        statement that reads them, and so seen in the same snapshot."""
+        ...
 
-    diagnosis: str
-    """The statement whose row is the name of a ``RollupState``, and the reason where known. It
-    has no row where the state has been deleted."""
+    def diagnosis(self, placement: Placement) -> str:
+        """The statement whose row is the name of a ``RollupState``, and the reason where known. It
+        has no row where the state has been deleted."""
+        ...
 
-    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
+    def creation(
+        self, dialect: Dialect, watched: Mapping[str, Relation], placement: Placement
+    ) -> list[str]:
         """The statements that create them, empty and not ready; ``watched`` has ``calls`` and
         ``assistants``."""
         ...
@@ -72,9 +78,13 @@ TRIGGERS: dict[str, Triggers] = {"sqlite": SQLiteTriggers(), "postgresql": Postg
 class are_rolled_up(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
     """Whether the rollups hold all calls, and so may be read."""
 
-    inherit_cache = True
+    inherit_cache = False  # the placement is no part of SQLAlchemy's own key
+
+    def __init__(self, placement: Placement) -> None:
+        super().__init__()
+        self.placement = placement
 
 
 @compiles(are_rolled_up)
-def _are_rolled_up(_element: are_rolled_up, compiler: SQLCompiler, **_kwargs: Any) -> str:
-    return f"({TRIGGERS[compiler.dialect.name].readiness})"
+def _are_rolled_up(element: are_rolled_up, compiler: SQLCompiler, **_kwargs: Any) -> str:
+    return f"({TRIGGERS[compiler.dialect.name].readiness(element.placement)})"
