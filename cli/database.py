@@ -8,8 +8,12 @@ import typer
 from call_analytics.cli.terminal import echo_finding
 from call_analytics.cli.with_database import with_database
 from call_analytics.db.admin.check import check_database
+from call_analytics.db.admin.distribution import distribute_calls, lacking_to_distribute
 from call_analytics.db.admin.migrate import upgrade
 from call_analytics.db.admin.partitions import partition_calls
+from call_analytics.db.engine import Database
+from call_analytics.db.rollups.state import RollupState, rollup_state
+from call_analytics.db.rollups.upkeep import enable_rollups
 from call_analytics.settings import load_settings
 
 database_commands = typer.Typer(help="The database.", no_args_is_help=True)
@@ -43,6 +47,35 @@ def partition(
         )
     else:
         typer.echo(f"The calls are partitioned by {by.value}, into {parts:,}.")
+
+
+@database_commands.command("distribute")
+def distribute(
+    *,
+    shards: Annotated[
+        int, typer.Option(help="How many shards; a worker has several.", min=1, max=1_024)
+    ] = 32,
+) -> None:
+    """Distribute calls and rollups of a managed database over a Citus cluster, by organization."""
+
+    findings = with_database(load_settings(), lacking_to_distribute)
+    for finding in findings:
+        echo_finding(finding)
+    if findings:
+        raise typer.Exit(1)
+
+    async def run(database: Database) -> int:
+        there = await distribute_calls(database, shards)
+        state = await rollup_state(database)
+        if state is RollupState.FILLING:
+            await enable_rollups(database, lambda *_: None)
+        return there
+
+    there = with_database(load_settings(), run)
+    if there:
+        typer.echo(f"The calls are distributed already, over {there:,} shards.")
+    else:
+        typer.echo(f"The calls are distributed by organization, over {shards:,} shards.")
 
 
 @database_commands.command("check")

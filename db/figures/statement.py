@@ -138,7 +138,7 @@ class _Columns:
 def _readiness(placement: Placement) -> ColumnElement[int]:
     ready: ColumnElement[int] = literal_column(str(READY))
     not_ready: ColumnElement[int] = literal_column("0")
-    may_be_read = are_rolled_up(placement)
+    may_be_read = are_rolled_up(placement, ORGANIZATION)
     if placement.keys_log:
         return case((may_be_read, ready), else_=not_ready).cast(BigInteger)
     moves = assistant_moves.c

@@ -28,10 +28,18 @@ AND NOT EXISTS (SELECT FROM pg_inherits
 AND {_are_there(of_calls, tree, times=parts)}
 AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = 'calls'::regclass)
 """
-        self.readiness = {Placement.TOGETHER: together, Placement.PARTITIONED: partitioned}
+        self.readiness = {
+            Placement.TOGETHER: together,
+            Placement.PARTITIONED: partitioned,
+            Placement.DISTRIBUTED: _READINESS_OF_ONE,
+        }
         self.diagnosis = {
             placement: _DIAGNOSIS.format(layout=LAYOUT, readiness=readiness)
             for placement, readiness in self.readiness.items()
+        } | {
+            Placement.DISTRIBUTED: _DISTRIBUTED_DIAGNOSIS.format(
+                layout=LAYOUT, are_there=_are_there(of_calls, "= 'calls'::regclass")
+            )
         }
 
 
@@ -52,6 +60,26 @@ SELECT CASE
 END, (SELECT reason FROM call_rollups_failures LIMIT 1)
 FROM call_rollups_state
 """
+
+
+# Part of the one task of an answer, so it asks no catalog: numbers of tables differ by machine.
+_READINESS_OF_ONE = f"""
+(SELECT is_ready AND layout = {LAYOUT} FROM call_rollups_state)
+AND NOT EXISTS (SELECT FROM call_rollups_failures WHERE organization_id = {{organization}})
+"""
+
+# Of this machine only, so that it is known while another is dead.
+_DISTRIBUTED_DIAGNOSIS = """
+SELECT CASE
+    WHEN layout <> {layout} THEN 'OUTDATED'
+    WHEN is_ready AND are_there THEN 'READY'
+    WHEN is_ready THEN 'DETACHED'
+    ELSE 'FILLING'
+END, NULL
+FROM call_rollups_state CROSS JOIN (SELECT {are_there} AS are_there) AS triggers
+"""
+
+FAILURE = "SELECT reason FROM call_rollups_failures LIMIT 1"
 
 
 def _are_there(triggers: Sequence[str], tables: str, times: str = "1") -> str:

@@ -41,6 +41,8 @@ END $$
 def tables_of(placement: Placement) -> dict[str, tuple[str, ...]]:
     """The tables, each with its columns."""
     columns = columns_of(placement)
+    if placement is Placement.DISTRIBUTED:
+        return {**columns, "call_rollups_failures": ("organization_id", "reason")}
     state = (*columns["call_rollups_state"], *_WATCHED)
     return {**columns, "call_rollups_state": state, "call_rollups_failures": ("reason",)}
 
@@ -73,6 +75,22 @@ def creation_of_tables(watched: Mapping[str, Relation], placement: Placement) ->
             assistant_id bigint NOT NULL
         )
         """,
+        *(
+            _distributed_state(schema)
+            if placement is Placement.DISTRIBUTED
+            else _state(schema, calls, assistants)
+        ),
+        # A published table without a key takes no changes otherwise.
+        *(
+            f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL"
+            for table in ("call_rollups_log", "call_rollups_moves", "call_rollups_state")
+        ),
+        *(_distribution(schema) if placement is Placement.DISTRIBUTED else ()),
+    ]
+
+
+def _state(schema: str, calls: str, assistants: str) -> list[str]:
+    return [
         f"""
         CREATE TABLE {schema}.call_rollups_state (
             is_ready boolean NOT NULL,
@@ -86,11 +104,41 @@ def creation_of_tables(watched: Mapping[str, Relation], placement: Placement) ->
         VALUES (false, {LAYOUT}, {calls}::regclass, {assistants}::regclass)
         """,
         f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
-        # A published table without a key takes no changes otherwise.
+    ]
+
+
+def _distributed_state(schema: str) -> list[str]:
+    """Each machine has its own numbers of tables, so none is noted; a failure is that of an
+    organization, beside its calls."""
+    return [
+        f"""
+        CREATE TABLE {schema}.call_rollups_state (
+            is_ready boolean NOT NULL,
+            layout integer NOT NULL
+        )
+        """,
+        f"INSERT INTO {schema}.call_rollups_state VALUES (false, {LAYOUT})",
+        f"""
+        CREATE TABLE {schema}.call_rollups_failures (
+            organization_id bigint NOT NULL,
+            reason text NOT NULL
+        )
+        """,
+        f"ALTER TABLE {schema}.call_rollups_failures REPLICA IDENTITY FULL",
+    ]
+
+
+def _distribution(schema: str) -> list[str]:
+    """What answers read is beside the calls, or everywhere; moves are none, and stay here."""
+    return [
+        f"SELECT create_reference_table({literal(f'{schema}.call_rollups_state')})",
         *(
-            f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL"
-            for table in ("call_rollups_log", "call_rollups_moves", "call_rollups_state")
+            f"SELECT create_distributed_table({literal(f'{schema}.{table}')}, 'organization_id', "
+            f"colocate_with => {literal(f'{schema}.calls')})"
+            for table in (*DIVIDED, "call_rollups_failures")
         ),
+        # Without it Citus puts no trigger on a shard. Ours write to the shards beside only.
+        "SET LOCAL citus.enable_unsafe_triggers = on",
     ]
 
 

@@ -18,6 +18,7 @@ from call_analytics.db.catalogs import Relation
 from call_analytics.db.figures.measures import amounts_of_one_call
 from call_analytics.db.functions import is_instant
 from call_analytics.db.placement import Placement
+from call_analytics.db.rollups.citus_functions import FUNCTION_ON_SHARD, REFUSED_TRUNCATE
 from call_analytics.db.rollups.grains import QUARTER_HOUR
 from call_analytics.db.rollups.layout import FOLDED, OLD_TABLES, SUMS, WATCHED
 from call_analytics.db.rollups.postgresql_functions import (
@@ -34,7 +35,7 @@ from call_analytics.db.rollups.postgresql_privileges import (
     lacking_to_read,
     readers_that_cannot_fold,
 )
-from call_analytics.db.rollups.postgresql_states import States
+from call_analytics.db.rollups.postgresql_states import FAILURE, States
 from call_analytics.db.rollups.postgresql_tables import (
     creation_of_tables,
     literal,
@@ -90,6 +91,13 @@ _TRANSITION_TABLES = {
     "delete": f"REFERENCING {_OLD}",
     "truncate": "",
 }
+_CHANGED = {
+    "insert": "new_rows",
+    "update": "(SELECT organization_id FROM new_rows UNION SELECT organization_id FROM old_rows) "
+    "AS changed",
+    "delete": "old_rows",
+}
+"""The rows whose organizations an event concerns."""
 
 
 class PostgreSQLTriggers:
@@ -120,6 +128,9 @@ class PostgreSQLTriggers:
     def diagnosis(self, placement: Placement) -> str:
         return _STATES.diagnosis[placement]
 
+    def failure(self, placement: Placement) -> str | None:
+        return FAILURE if placement is Placement.DISTRIBUTED else None
+
     def creation(
         self, dialect: Dialect, watched: Mapping[str, Relation], placement: Placement
     ) -> list[str]:
@@ -139,8 +150,11 @@ class PostgreSQLTriggers:
             ),
         ]
 
-    def removal(self) -> list[str]:
+    def removal(self, placement: Placement) -> list[str]:
+        # Citus makes no function in a transaction that has had several connections to a machine.
+        is_distributed = placement is Placement.DISTRIBUTED
         return [
+            *(["SET LOCAL citus.multi_shard_modify_mode = 'sequential'"] if is_distributed else ()),
             # With their triggers, wherever those are: their tables may have other names now.
             *(f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _FUNCTIONS),
             *(f"DROP TABLE IF EXISTS {table}" for table in (*TABLES, *OLD_TABLES)),
@@ -150,6 +164,8 @@ class PostgreSQLTriggers:
 def _of_calls(dialect: Dialect, schema: str, placement: Placement) -> dict[Watched, str]:
     """What the triggers of ``calls`` do."""
     log = f"{schema}.call_rollups_log"
+    if placement is Placement.DISTRIBUTED:
+        log = f"{schema.replace('%', '%%')}.call_rollups_log_%s"
     key = "organization_id, " if placement.keys_log else ""
     # The sign is wide, for the negative of the smallest integer is none.
     updated = f"""(SELECT 1::bigint AS sign, {key}{WATCHED} FROM new_rows
@@ -188,6 +204,11 @@ def _trigger(event: Watched, table: Relation, body: str, placement: Placement) -
         "table": table.name,
         "table_text": literal(path_of(table)),
     }
+    if placement is Placement.DISTRIBUTED:
+        template = REFUSED_TRUNCATE if event.event == "truncate" else FUNCTION_ON_SHARD
+        changed = _CHANGED.get(event.event)
+        function = template.format(**names, name=event.name, body=body, changed=changed)
+        return [function, _creation(event, table.schema, path_of(table))]
     is_partitioned = placement is Placement.PARTITIONED
     is_another = IS_ANOTHER_OR_PARTITION if is_partitioned else IS_ANOTHER
     function = FUNCTION.format(

@@ -74,6 +74,10 @@ class SQLiteTriggers:
         del placement
         return _DIAGNOSIS
 
+    def failure(self, placement: Placement) -> str | None:
+        del placement
+        return None
+
     def creation(
         self, dialect: Dialect, watched: Mapping[str, Relation], placement: Placement
     ) -> list[str]:
@@ -135,7 +139,8 @@ class SQLiteTriggers:
             ),
         ]
 
-    def removal(self) -> list[str]:
+    def removal(self, placement: Placement) -> list[str]:
+        del placement
         return [
             *(f"DROP TRIGGER IF EXISTS {name}" for name in TRIGGERS),
             *(f"DROP TABLE IF EXISTS {table}" for table in (*COLUMNS, *OLD_TABLES)),

@@ -76,7 +76,16 @@ class RollupStatus(NamedTuple):
 
 async def rollup_condition(database: Database) -> RollupCondition:
     """Whether there are rollups that this connection may read, and if not, why."""
-    return await read(database, _condition)
+
+    async def look(connection: AsyncConnection) -> RollupCondition:
+        condition = await _condition(connection)
+        failure = TRIGGERS[connection.dialect.name].failure(await connection.run_sync(placement_of))
+        if condition.state is not RollupState.READY or failure is None:
+            return condition
+        reason = await connection.scalar(text(failure))
+        return condition if reason is None else RollupCondition(RollupState.FAILED, reason)
+
+    return await read(database, look)
 
 
 async def _condition(connection: AsyncConnection) -> RollupCondition:
@@ -106,8 +115,12 @@ def found_by(connection: Connection, statement: str | None) -> list[Finding]:
 
 
 async def rollup_state(database: Database) -> RollupState:
-    """Whether there are rollups that this connection may read."""
-    return (await rollup_condition(database)).state
+    """Whether there are rollups that this connection may read.
+
+    On a Citus cluster it asks one machine only; there an answer itself sees whether a write of its
+    organization has failed.
+    """
+    return (await read(database, _condition)).state
 
 
 async def rollup_status(database: Database) -> RollupStatus:

@@ -7,7 +7,7 @@ What they sum is not repeated there; it is rendered from ``db.figures.measures``
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect
+from sqlalchemy import ColumnElement, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -27,12 +27,17 @@ class Triggers(Protocol):
 
     def readiness(self, placement: Placement) -> str:
         """The condition under which rollups may be read: they hold all calls. It is part of the
-        statement that reads them, and so seen in the same snapshot."""
+        statement that reads them, and so seen in the same snapshot. Where they are distributed, it
+        has a place ``{organization}``."""
         ...
 
     def diagnosis(self, placement: Placement) -> str:
         """The statement whose row is the name of a ``RollupState``, and the reason where known. It
         has no row where the state has been deleted."""
+        ...
+
+    def failure(self, placement: Placement) -> str | None:
+        """The statement of a failure that was noted; None where the diagnosis knows of it."""
         ...
 
     def creation(
@@ -42,7 +47,7 @@ class Triggers(Protocol):
         ``assistants``."""
         ...
 
-    def removal(self) -> list[str]:
+    def removal(self, placement: Placement) -> list[str]:
         """The statements that remove every trace of them, and of those of earlier layouts."""
         ...
 
@@ -80,11 +85,15 @@ class are_rolled_up(FunctionElement[Any]):  # noqa: N801 - reads as the SQL oper
 
     inherit_cache = False  # the placement is no part of SQLAlchemy's own key
 
-    def __init__(self, placement: Placement) -> None:
-        super().__init__()
+    def __init__(self, placement: Placement, organization_id: ColumnElement[int]) -> None:
+        super().__init__(organization_id)
         self.placement = placement
 
 
 @compiles(are_rolled_up)
-def _are_rolled_up(element: are_rolled_up, compiler: SQLCompiler, **_kwargs: Any) -> str:
-    return f"({TRIGGERS[compiler.dialect.name].readiness(element.placement)})"
+def _are_rolled_up(element: are_rolled_up, compiler: SQLCompiler, **kwargs: Any) -> str:
+    readiness = TRIGGERS[compiler.dialect.name].readiness(element.placement)
+    if element.placement is Placement.DISTRIBUTED:
+        organization = compiler.process(element.clauses, **kwargs)
+        readiness = readiness.format(organization=organization)
+    return f"({readiness})"

@@ -36,7 +36,6 @@ from call_analytics.db.rollups.state import (
     RollupState,
     found_by,
     rollup_condition,
-    rollup_state,
 )
 from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
 from call_analytics.db.shape import Shape, shape_of
@@ -69,7 +68,8 @@ async def enable_rollups(
     async with connect(database) as connection:
         await _require_fit(connection)
     async with _fill_lock(database):
-        if await rollup_state(database) not in (RollupState.FILLING, RollupState.READY):
+        state = (await rollup_condition(database)).state
+        if state not in (RollupState.FILLING, RollupState.READY):
             await without_queueing(database, create_rollups)
         await _fill(database, on_progress)
         async with transaction(database) as connection:
@@ -198,7 +198,8 @@ def create_rollups(connection: Connection) -> None:
 
 def remove_rollups(connection: Connection) -> None:
     """Remove the triggers and tables, in the current transaction."""
-    _execute(connection, TRIGGERS[connection.dialect.name].removal())
+    triggers = TRIGGERS[connection.dialect.name]
+    _execute(connection, triggers.removal(placement_of(connection)))
 
 
 def append_difference(connection: Connection, shape: Shape, parameters: Mapping[str, int]) -> None:

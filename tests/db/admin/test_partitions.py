@@ -22,6 +22,7 @@ from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
 from tests.command import run_here
 from tests.conftest import PARTS, ServiceFactory
 from tests.db.rollups.agreement import assert_agreement, differences, read
+from tests.everything import ask_everything
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
 from tests.tenants import make_tenant
@@ -41,22 +42,6 @@ EXPLAINED = {
     "client_min_messages": "log",
 }
 """With these settings each session is sent the plan of what it has just run."""
-
-EVERYTHING = """
-query ($dates: DateRange!) {
-  figures: callAnalytics(dates: $dates) {
-    totalCalls avgDuration
-    dailyStats { date total }
-    series(grain: HOUR) { start totalCalls }
-    hoursOfWeek { weekday totalCalls }
-    statuses { status calls }
-    topAssistants { assistantId calls }
-    durations { percentile(percent: 50) histogram(edges: [10]) { calls } }
-    previous { totalCalls }
-    calls(first: 3) { totalCount edges { node { callSid } } }
-  }
-}
-"""
 
 
 @pytest.fixture
@@ -102,19 +87,11 @@ def test_each_statement_of_an_answer_touches_one_partition(
     tenant = make_tenant(platform)
     number = platform.run(_partition_of(platform, tenant.organization_id))
     client = service()
-    dates = {"first": "2026-01-01", "last": "2026-03-10"}
 
-    def ask() -> None:
-        body = {"query": EVERYTHING, "variables": {"dates": dates}}
-        response = client.post("/graphql", json=body, headers=tenant.headers)
-        assert "errors" not in response.json(), response.json()
-        for path in ("/api/v1/calls/analytics?period=90d", "/api/v1/calls/export?format=csv"):
-            assert client.get(path, headers=tenant.headers).status_code == 200
-
-    ask()  # from rollups, with a log that is not folded
+    ask_everything(client, tenant.headers)  # from rollups, with a log that is not folded
     platform.run(disable_rollups(platform.writer))
     looked_into = {table for plan in plans for table in touched(plan)}
-    ask()
+    ask_everything(client, tenant.headers)
 
     assert looked_into == set(DIVIDED)
     touches = [its for plan in plans for its in touched(plan).values()]
