@@ -158,8 +158,7 @@ async def move(citus: CitusCluster, database: str, chance: random.Random) -> Non
     )
     await citus.fetch(
         database,
-        f"SELECT citus_move_shard_placement({shard}, '{host}', {port}, '{to_host}', {to_port}, "
-        "shard_transfer_mode => 'force_logical')",
+        f"SELECT citus_move_shard_placement({shard}, '{host}', {port}, '{to_host}', {to_port})",
     )
 
 

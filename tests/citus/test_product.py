@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, event, text, update
+from sqlalchemy import Engine, delete, event, insert, text, update
 
 from call_analytics.db.engine import connect
 from call_analytics.db.errors import DatabaseUnavailable
@@ -197,3 +197,27 @@ def test_what_is_missing_is_told(
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith(f"- {problem}"), done.stdout
     assert plain.run(rollup_status(plain.writer)).state is RollupState.READY
+
+
+def test_writers_need_no_privilege_on_the_rollups(platform: Platform, citus: CitusCluster) -> None:
+    tenant = make_tenant(platform)
+    database = str(platform.writer.url.database)
+    for statement in (
+        "CREATE ROLE call_analytics_caller LOGIN",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON calls TO call_analytics_caller",
+        "GRANT USAGE ON SEQUENCE calls_id_seq TO call_analytics_caller",
+    ):
+        citus.run(database, statement)
+    url = platform.url.replace("postgres@", "call_analytics_caller@")
+    caller = Platform(url, platform._runner)
+    rows = [platform.call_row(assistant_id=tenant.assistants[0]) for _ in range(3)]
+    try:
+        caller.run(caller.execute(insert(Call), rows))
+        with pytest.raises(DatabaseUnavailable, match="permission denied"):
+            caller.run(caller.execute(text("DELETE FROM call_rollups_log")))
+    finally:
+        caller.close()
+        citus.run(database, "DROP OWNED BY call_analytics_caller")
+        citus.run(database, "DROP ROLE call_analytics_caller")
+    platform.calls += rows
+    assert_all_is_right(platform, [tenant.organization_id])
