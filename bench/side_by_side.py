@@ -6,18 +6,23 @@ They are asked in turn, each over one connection, by the service's own code with
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, text
 
 from bench.data import load, settle
 from call_analytics.db.admin.migrate import upgrade
 from call_analytics.db.engine import Database, connect, create_engine, parse_database_url
+from call_analytics.db.figures.prepared import PreparedSelect
+from call_analytics.db.figures.query import FigureQuery, Window
+from call_analytics.db.figures.reader import statement_for
 from call_analytics.db.models import Organization
 from call_analytics.db.rollups.upkeep import enable_rollups
+from call_analytics.db.shape import shape_of
 from call_analytics.resolvers.analytics import Analytics
 from call_analytics.resolvers.question import Question, Selection, documented_figures
 from call_analytics.resolvers.window import Period
+from tests.figures import EVERYTHING
 
 TIMES = 300
 FIRST = 5
@@ -75,6 +80,23 @@ class Served:
             await database.dispose()
         return statistics.median(times)
 
+    async def locks(self) -> int:
+        """How many locks an answer holds while it runs."""
+        start = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=90)
+        query = FigureQuery(self.organization, (Window(start),), EVERYTHING)
+        async with connect(self.reader) as connection:
+            shape = await connection.run_sync(shape_of)
+            statement, parameters = statement_for(
+                query, connection.dialect.name, shape, use_rollups=True
+            )
+            await connection.exec_driver_sql("BEGIN")
+            await PreparedSelect(statement, connection.dialect).rows(connection, parameters)
+            held = await connection.scalar(
+                text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()")
+            )
+            await connection.exec_driver_sql("ROLLBACK")
+        return held or 0
+
     async def plan_megabytes(self) -> float:
         """What the connection's session keeps of plans."""
         memory = text(
@@ -109,3 +131,5 @@ async def compare(served: dict[str, Served]) -> None:
                 f"plans of a session {await one.plan_megabytes():5.1f} MB",
                 flush=True,
             )
+    for name, one in served.items():
+        print(f"an answer holds {await one.locks():,} locks: {name}", flush=True)

@@ -15,7 +15,7 @@ from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
 from tests.citus.cluster import CitusCluster
 from tests.command import run_here
 from tests.conftest import ServiceFactory
-from tests.db.rollups.agreement import assert_agreement, differences
+from tests.db.rollups.agreement import assert_agreement, differences, read
 from tests.everything import ask_everything
 from tests.platform import Platform
 from tests.tenants import make_tenant
@@ -199,22 +199,31 @@ def test_what_is_missing_is_told(
     assert plain.run(rollup_status(plain.writer)).state is RollupState.READY
 
 
-def test_writers_need_no_privilege_on_the_rollups(platform: Platform, citus: CitusCluster) -> None:
+def test_writers_need_no_privilege_on_the_rollups_and_readers_of_calls_may_read_them(
+    platform: Platform, citus: CitusCluster
+) -> None:
     tenant = make_tenant(platform)
     database = str(platform.writer.url.database)
     for statement in (
         "CREATE ROLE call_analytics_caller LOGIN",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON calls TO call_analytics_caller",
+        "GRANT SELECT ON assistants TO call_analytics_caller",
         "GRANT USAGE ON SEQUENCE calls_id_seq TO call_analytics_caller",
     ):
         citus.run(database, statement)
     url = platform.url.replace("postgres@", "call_analytics_caller@")
     caller = Platform(url, platform._runner)
+    platform.run(disable_rollups(platform.writer))
+    platform.run(enable_rollups(platform.writer, lambda *_: None))
+    before = platform.run(read(platform, tenant.organization_id)).groups[0][0].calls
     rows = [platform.call_row(assistant_id=tenant.assistants[0]) for _ in range(3)]
     try:
         caller.run(caller.execute(insert(Call), rows))
         with pytest.raises(DatabaseUnavailable, match="permission denied"):
             caller.run(caller.execute(text("DELETE FROM call_rollups_log")))
+        figures = caller.run(read(caller, tenant.organization_id))
+        assert figures.from_rollups
+        assert figures.groups[0][0].calls == before + 3
     finally:
         caller.close()
         citus.run(database, "DROP OWNED BY call_analytics_caller")
