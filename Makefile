@@ -32,7 +32,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 URL ?= http://127.0.0.1:8000/graphql
 
-.PHONY: help install setup demo explorer dashboard screenshots test quick test-hard check audit bench soak clean
+.PHONY: help install setup demo explorer dashboard screenshots test quick test-hard citus check audit bench soak clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,16 @@ quick: install ## Run the tests that need neither a PostgreSQL nor a server, in 
 
 test-hard: install ## Run the tests again and again, with every core kept busy (over an hour)
 	$(BIN)/python -m tests.hard
+
+citus: install ## Run the tests that need a Citus cluster
+	@test -n "$$CALL_ANALYTICS_TEST_CITUS" || { \
+		echo "CALL_ANALYTICS_TEST_CITUS is to name the coordinator of a Citus cluster, as in" >&2; \
+		echo "  CALL_ANALYTICS_TEST_CITUS=postgresql://postgres@127.0.0.1:9700/postgres make citus" >&2; \
+		echo "It is a superuser's address of a database in which the workers are known: two, or" >&2; \
+		echo "three for all tests. They run on this machine, for one is killed and started again;" >&2; \
+		echo "with wal_level = logical and max_worker_processes of 32 or more." >&2; \
+		exit 1; }
+	$(BIN)/pytest tests/citus
 
 audit: install ## Audit a running server's GraphQL over HTTP: URL=... KEY=...
 	node $(CLIENTS)/audit.mjs $(URL) $(KEY)

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import Connection, bindparam, inspect, text
 
 from call_analytics.db.models import VERSION_TABLE, Base
+from call_analytics.db.placement import Placement
 
 NAMES = sorted(Base.metadata.tables)
 
@@ -59,6 +60,10 @@ class Catalog(Protocol):
         """Whether calls have their organization, as they do in a managed database."""
         ...
 
+    def placement(self, connection: Connection) -> Placement:
+        """Where the calls are."""
+        ...
+
     def unwatchable(self, connection: Connection) -> str | None:
         """The table whose writes triggers would not all see, and why; None where they would."""
         ...
@@ -71,12 +76,25 @@ SELECT EXISTS (SELECT 1 FROM pragma_table_info('calls')
                WHERE name = 'organization_id' AND "notnull")
 AND EXISTS (SELECT 1 FROM sqlite_master WHERE name = :version)
 """).bindparams(version=VERSION_TABLE)
-_ARE_KEYED = text("""
-SELECT to_regclass(:version) IS NOT NULL AND EXISTS (
+_IS_KEYED = f"""(to_regclass('{VERSION_TABLE}') IS NOT NULL AND EXISTS (
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('calls')
     AND attname = 'organization_id' AND attnotnull AND NOT attisdropped
+))"""
+_ARE_KEYED = text(f"SELECT {_IS_KEYED}")
+# Citus puts a trigger on each table that it distributes; every role may see that.
+_PLACEMENT = text(
+    f"""
+SELECT CASE
+    WHEN NOT {_IS_KEYED} THEN 'TOGETHER'
+    WHEN EXISTS (SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+                 WHERE tgrelid = to_regclass('calls') AND proname = 'citus_truncate_trigger')
+        THEN 'DISTRIBUTED'
+    WHEN EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('calls') AND relkind = 'p')
+        THEN 'PARTITIONED'
+    ELSE 'TOGETHER'
+END
+"""  # noqa: S608 - no text of anybody else
 )
-""").bindparams(version=VERSION_TABLE)
 
 
 class SQLiteCatalog:
@@ -112,6 +130,10 @@ class SQLiteCatalog:
     def are_keyed(self, connection: Connection) -> bool:
         return bool(connection.scalar(_SQLITE_ARE_KEYED))
 
+    def placement(self, connection: Connection) -> Placement:
+        del connection
+        return Placement.TOGETHER
+
     def unwatchable(self, connection: Connection) -> str | None:
         del connection
         return None
@@ -145,21 +167,31 @@ _READER = text(
     "current_setting('search_path')"
 )
 
-_UNWATCHABLE = text("""
+# Where calls are partitioned by ``db partition``, each partition has triggers of its own.
+_UNWATCHABLE = text(
+    f"""
+WITH partitions AS (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = 'calls'::regclass AND {_IS_KEYED}
+)
 SELECT relname || ': ' || CASE
-    WHEN relkind = 'p' THEN 'it is partitioned'
-    WHEN relispartition THEN 'it is a partition of another table'
-    WHEN EXISTS (SELECT FROM pg_inherits WHERE inhparent = pg_class.oid)
+    WHEN relkind = 'p' AND oid NOT IN (SELECT 'calls'::regclass WHERE {_IS_KEYED})
+        THEN 'it is partitioned'
+    WHEN relkind = 'f' THEN 'it is a foreign table'
+    WHEN relispartition AND oid NOT IN (SELECT inhrelid FROM partitions)
+        THEN 'it is a partition of another table'
+    WHEN relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = pg_class.oid)
         THEN 'other tables inherit from it'
-    WHEN EXISTS (SELECT FROM pg_inherits WHERE inhrelid = pg_class.oid)
+    WHEN NOT relispartition AND EXISTS (SELECT FROM pg_inherits WHERE inhrelid = pg_class.oid)
         THEN 'it inherits from another table'
     WHEN relpersistence <> 'p' THEN 'it is unlogged, so a crash empties it'
     WHEN EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = pg_class.oid)
         THEN 'it is filled by logical replication'
 END AS reason
 FROM pg_class WHERE oid IN ('calls'::regclass, 'assistants'::regclass)
+OR oid IN (SELECT inhrelid FROM partitions)
 ORDER BY reason LIMIT 1
-""")
+"""  # noqa: S608 - no text of anybody else
+)
 
 
 class PostgreSQLCatalog:
@@ -190,6 +222,9 @@ class PostgreSQLCatalog:
     def are_keyed(self, connection: Connection) -> bool:
         return bool(connection.scalar(_ARE_KEYED))
 
+    def placement(self, connection: Connection) -> Placement:
+        return Placement[connection.execute(_PLACEMENT).scalar_one()]
+
     def unwatchable(self, connection: Connection) -> str | None:
         reason: str | None = connection.scalar(_UNWATCHABLE)
         return reason
@@ -206,3 +241,8 @@ def catalog_of(connection: Connection) -> Catalog:
 def unwatchable(connection: Connection) -> str | None:
     """The table whose writes triggers would not all see, and why; None where they see them."""
     return catalog_of(connection).unwatchable(connection)
+
+
+def placement_of(connection: Connection) -> Placement:
+    """Where the calls of a connection's database are."""
+    return catalog_of(connection).placement(connection)

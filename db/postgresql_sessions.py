@@ -75,7 +75,9 @@ def is_lost(error: BaseException) -> bool:
     """
     state = getattr(error, "sqlstate", None)
     if state is not None:
-        return str(state).startswith(LOST)
+        # What a server sends as a mere error is about another connection, as of Citus to a worker.
+        severities = {getattr(one, "severity_en", None) for one in (error, error.__cause__)}
+        return str(state).startswith(LOST) and "ERROR" not in severities
     return any(
         isinstance(one, ConnectionError)
         or (isinstance(one, asyncpg.InterfaceError) and "connection is closed" in str(one))
@@ -93,13 +95,20 @@ def _set_up_if_direct(
 
     async def set_up(connection: Any) -> bool:  # noqa: ANN401 - the driver's connection
         status = await connection.execute(
-            f"SELECT set_config(name, value, false) FROM (VALUES {_values(settings)}) "  # noqa: S608
+            f"SELECT set_config(name, {_VALUE}, false) FROM (VALUES {_values(settings)}) "  # noqa: S608
             f"AS settings (name, value) WHERE pg_backend_pid() = {connection.get_server_pid()}",
             timeout=seconds,
         )
         return bool(status == f"SELECT {len(settings)}")
 
     return set_up
+
+
+# Citus must know the organization to find its machine, so a plan for any of them is none there.
+_VALUE = (
+    "CASE WHEN name = 'plan_cache_mode' AND EXISTS (SELECT FROM pg_extension "
+    "WHERE extname = 'citus') THEN 'auto' ELSE value END"
+)
 
 
 def _values(settings: Mapping[str, str]) -> str:

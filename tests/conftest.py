@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.migrate import upgrade
+from call_analytics.db.admin.partitions import partition_calls
 from call_analytics.db.engine import create_engine
 from call_analytics.db.models import VERSION_TABLE
 from call_analytics.db.rollups.upkeep import enable_rollups
@@ -40,6 +41,17 @@ IN_CI = os.environ.get("CI") == "true"
 
 POSTGRESQL = {"cluster", "own_cluster"}
 """The fixtures that start a PostgreSQL; every other that needs one uses one of these."""
+
+DATABASES = {
+    "sqlite": "sqlite_url",
+    "postgresql": "postgres_url",
+    "partitioned": "partitioned_url",
+}
+"""The fixture of each managed database."""
+in_parts_too = pytest.mark.parametrize("database_url", DATABASES, indirect=True)
+"""Runs a test on a partitioned database, too."""
+
+PARTS = 5
 
 ATTACHED_FILE = f"""
 DROP TABLE {VERSION_TABLE};
@@ -69,7 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if "postgresql" in map(str, parameters.values()) or POSTGRESQL & set(item.fixturenames):
+        named = {"postgresql", "partitioned"}.intersection(map(str, parameters.values()))
+        if named or POSTGRESQL & set(item.fixturenames):
             item.add_marker("needs_postgresql")
 
 
@@ -131,6 +144,32 @@ def postgres_url(cluster: PostgresCluster, postgres_template: str) -> Iterator[s
     cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def partitioned_template(
+    cluster: PostgresCluster, postgres_template: str, runner: asyncio.Runner
+) -> str:
+    """The name of a migrated PostgreSQL database whose calls are partitioned."""
+    name = "template_partitioned"
+    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+
+    async def partition() -> None:
+        database = create_engine(parse_database_url(cluster.url(name)), read_only=False)
+        await partition_calls(database, PARTS)
+        await database.dispose()
+
+    runner.run(partition())
+    return name
+
+
+@pytest.fixture
+def partitioned_url(cluster: PostgresCluster, partitioned_template: str) -> Iterator[str]:
+    """The address of such a database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {partitioned_template} STRATEGY file_copy")
+    yield cluster.url(name)
+    cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """The address of a migrated SQLite file of the test's own."""
@@ -142,8 +181,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """The address of a migrated database, on SQLite and on PostgreSQL in turn."""
-    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
-    return str(request.getfixturevalue(fixture))
+    return str(request.getfixturevalue(DATABASES[request.param]))
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import create_engine, transaction
 from call_analytics.db.figures.reader import FigureReader
 from call_analytics.db.models import Assistant, Base, Call, Organization, User, UserApiKey
-from call_analytics.db.tenant import Tenancy, tenancy_of
+from call_analytics.db.shape import Shape, shape_of
+from call_analytics.db.tenant import Tenancy
 from tests import oracle
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class Platform:
         self.raw_figures = FigureReader(self.reader, may_use_rollups=False)
         self.assistants: list[oracle.Row] = []
         self.calls: list[oracle.Row] = []
-        self._tenancy: Tenancy | None = None
+        self._shape: Shape | None = None
         self._ids = iter(range(1_000_001, 2_000_000))  # far from where sequences begin
 
     def run(self, work: Any) -> Any:
@@ -106,14 +107,18 @@ class Platform:
 
     def tenancy(self) -> Tenancy:
         """What calls have here, as it was when it was first looked at."""
+        return self.shape().tenancy
 
-        async def look() -> Tenancy:
+    def shape(self) -> Shape:
+        """The database's, as it was when it was first looked at."""
+
+        async def look() -> Shape:
             async with self.reader.connect() as connection:
-                return await connection.run_sync(tenancy_of)
+                return await connection.run_sync(shape_of)
 
-        if self._tenancy is None:
-            self._tenancy = self.run(look())
-        return self._tenancy
+        if self._shape is None:
+            self._shape = self.run(look())
+        return self._shape
 
     def replace_calls(self, rows: list[oracle.Row]) -> None:
         """Delete all calls and insert these whole rows, in their order, under new ids."""

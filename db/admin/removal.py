@@ -71,7 +71,8 @@ async def _remove_keys(connection: AsyncConnection, organization_id: int) -> int
 async def _remove_calls(connection: AsyncConnection, organization_id: int) -> int:
     """Remove as many calls as a transaction may; returns how many there were."""
     some = select(Call.id).where(Call.organization_id == organization_id).limit(BATCH_CALLS)
-    removed = await connection.execute(delete(Call).where(Call.id.in_(some)))
+    is_its = Call.organization_id == organization_id  # ids alone do not lead to its partition
+    removed = await connection.execute(delete(Call).where(is_its, Call.id.in_(some)))
     return removed.rowcount
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -115,7 +116,9 @@ async def store_calls(
 
 def _given_or_kept(number: ColumnElement[str]) -> ColumnElement[str]:
     """The number that a row of a file has; the platform's exports have none."""
-    return func.coalesce(func.nullif(number, ""), Call.to_phone_number)
+    # Not a parameter: Citus would not know its type.
+    empty: ColumnElement[str] = literal_column("''")
+    return func.coalesce(func.nullif(number, empty), Call.to_phone_number)
 
 
 async def _store(

@@ -22,7 +22,7 @@ from call_analytics.db.figures.query import (
     Steps,
 )
 from call_analytics.db.figures.sources import Buckets, Source
-from call_analytics.db.tenant import Tenancy
+from call_analytics.db.shape import Shape
 
 REMEMBERED_SPANS = 100_000
 """Bound of the memory of plans, some 30 MB."""
@@ -60,6 +60,7 @@ class Plan(NamedTuple):
     sources: tuple[Source, ...]
     groups: tuple[PlannedGroup | PlannedRanks | PlannedCallsBelow, ...]
     dialect: str
+    shape: Shape
 
     @property
     def use_rollups(self) -> bool:
@@ -90,7 +91,7 @@ def _weight(found: "tuple[Plan, tuple[Need, ...]]") -> int:
 def plan(
     groups: tuple[Group | NearestRanks | CallsBelow, ...],
     dialect: str,
-    tenancy: Tenancy,
+    shape: Shape,
     *,
     use_rollups: bool,
     is_narrowed: bool,
@@ -112,7 +113,7 @@ def plan(
                 buckets=_buckets(need.steps),
                 dimensions=need.dimensions,
                 measures=tuple(sorted(measures, key=lambda measure: measure.name)),
-                tenancy=tenancy,
+                shape=shape,
                 use_rollups=need.use_rollups,
                 is_narrowed=is_narrowed,
                 only_averaged=all(its.dimensions == (AVERAGED_DURATION,) for its in served),
@@ -121,7 +122,7 @@ def plan(
     planned = tuple(
         _planned(group, distinct.index(need)) for group, need in zip(groups, needs, strict=True)
     )
-    return Plan(tuple(sources), planned, dialect), distinct
+    return Plan(tuple(sources), planned, dialect, shape), distinct
 
 
 def _needs(groups: Sequence[Group], *, use_rollups: bool) -> list[Need]:

@@ -30,9 +30,11 @@ from call_analytics.db.figures.statement import (
 )
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.figures.tiles import tiles
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.state import RollupState, rollup_state
-from call_analytics.db.tenant import Tenancy, tenancy_of
+from call_analytics.db.shape import Shape, shape_of
+from call_analytics.db.tenant import Tenancy
 
 LOOK_AGAIN_SECONDS = 30
 
@@ -46,7 +48,7 @@ async def read_figures(
     readings: Sequence[Reading] = (),
     *,
     database: Database,
-    tenancy: Tenancy,
+    shape: Shape,
     use_rollups: bool,
 ) -> Figures:
     """Answer a query in one statement, and with it, in the same snapshot, what else is to be read.
@@ -61,14 +63,12 @@ async def read_figures(
     prepared: PreparedSelect | None = None
     parameters: dict[str, Any] = {}
     if query.groups:
-        planned, parameters = _planned(
-            query, database.dialect.name, tenancy, use_rollups=use_rollups
-        )
+        planned, parameters = _planned(query, database.dialect.name, shape, use_rollups=use_rollups)
         prepared = await prepared_statement(planned, database.dialect)
 
     async def work(connection: AsyncConnection) -> tuple[list[Any], tuple[Any, ...]]:
         rows = [] if prepared is None else await prepared.rows(connection, parameters)
-        return rows, tuple([await reading(connection, tenancy) for reading in readings])
+        return rows, tuple([await reading(connection, shape.tenancy) for reading in readings])
 
     rows, others = await (read_in_one_snapshot if readings else read)(database, work)
     numbered = {number: list(its) for number, its in groupby(rows, attrgetter("number"))}
@@ -77,7 +77,11 @@ async def read_figures(
         readiness = numbered[READINESS][0].calls
         if readiness == MOVING:
             return await read_figures(
-                query, readings, database=database, tenancy=tenancy, use_rollups=False
+                query,
+                readings,
+                database=database,
+                shape=shape,
+                use_rollups=False,
             )
         if readiness != READY:
             raise DatabaseChanged("rollups are not ready")
@@ -89,15 +93,15 @@ async def read_figures(
 
 
 def statement_for(
-    query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
+    query: FigureQuery, dialect: str, shape: Shape, *, use_rollups: bool
 ) -> tuple[Any, dict[str, Any]]:
     """The statement that answers a query, and its parameters."""
-    planned, parameters = _planned(query, dialect, tenancy, use_rollups=use_rollups)
+    planned, parameters = _planned(query, dialect, shape, use_rollups=use_rollups)
     return figures_statement(planned), parameters
 
 
 def _planned(
-    query: FigureQuery, dialect: str, tenancy: Tenancy, *, use_rollups: bool
+    query: FigureQuery, dialect: str, shape: Shape, *, use_rollups: bool
 ) -> tuple[Plan, dict[str, Any]]:
     """The plan of the statement that answers a query, and the statement's parameters.
 
@@ -106,7 +110,7 @@ def _planned(
     planned, needs = plan(
         query.groups,
         dialect,
-        tenancy,
+        shape,
         use_rollups=use_rollups,
         is_narrowed=query.assistant_ids is not None,
     )
@@ -135,7 +139,7 @@ def _planned(
 class FigureReader:
     """Reads the figures of one database.
 
-    It remembers the database's tenancy, and whether rollups were ready, when it last looked.
+    It remembers the database's shape, and whether rollups were ready, when it last looked.
     Nothing that is remembered can make an answer wrong: the statement that reads rollups returns,
     from its own snapshot, whether they are ready, and where they are not, or have gone, the calls
     are read instead. A statement by organization fails where calls have none, and a statement by
@@ -145,7 +149,7 @@ class FigureReader:
     def __init__(self, database: Database, *, may_use_rollups: bool = True) -> None:
         self._database = database
         self._may_use_rollups = may_use_rollups
-        self._tenancy = Tenancy.BY_ASSISTANT
+        self._shape = Shape(Tenancy.BY_ASSISTANT, Placement.TOGETHER)
         self._use_rollups = False
         self._look_again_at = 0.0
 
@@ -162,7 +166,7 @@ class FigureReader:
         except DatabaseChanged:
             self._use_rollups = False
             self.look_again()
-            self._tenancy = await self._look_at_tenancy()
+            self._shape = await self._look_at_shape()
             return await self._read_from(query, readings, use_rollups=False)
 
     def look_again(self) -> None:
@@ -180,7 +184,7 @@ class FigureReader:
             query,
             readings,
             database=self._database,
-            tenancy=self._tenancy,
+            shape=self._shape,
             use_rollups=use_rollups,
         )
 
@@ -194,8 +198,8 @@ class FigureReader:
                 self._use_rollups = await rollup_state(self._database) is RollupState.READY
             except DatabaseChanged:  # they have changed while they were looked at
                 self._use_rollups = False
-        self._tenancy = await self._look_at_tenancy()
+        self._shape = await self._look_at_shape()
         self._look_again_at = monotonic() + LOOK_AGAIN_SECONDS
 
-    async def _look_at_tenancy(self) -> Tenancy:
-        return await read(self._database, lambda connection: connection.run_sync(tenancy_of))
+    async def _look_at_shape(self) -> Shape:
+        return await read(self._database, lambda connection: connection.run_sync(shape_of))

@@ -32,6 +32,7 @@ from call_analytics.db.functions import among, hour_of_week, is_within
 from call_analytics.db.models import Call
 from call_analytics.db.rollups.grains import GRAINS
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
+from call_analytics.db.shape import Shape
 from call_analytics.db.tenant import ORGANIZATION, Tenancy, in_scope
 
 ASSISTANT_IDS = "assistant_ids"
@@ -54,7 +55,7 @@ class Source(NamedTuple):
     buckets: Buckets
     dimensions: tuple[Dimension, ...]
     measures: tuple[Measure, ...]
-    tenancy: Tenancy
+    shape: Shape
     use_rollups: bool
     is_narrowed: bool
     """Whether only the calls of some assistants count."""
@@ -114,7 +115,7 @@ def _calls(source: Source, tables: TileTables) -> Select[Any]:
     tiles = tables.table(source.tiles_of_calls)
     calls = Call.__table__
     condition = and_(
-        in_scope(calls.c, source.tenancy, among_ids=_asked_ids(source, tables)),
+        in_scope(calls.c, source.shape.tenancy, among_ids=_asked_ids(source, tables)),
         is_within(calls.c.started_at, tiles.c.start, tiles.c.end),
     )
     if source.only_averaged:
@@ -152,9 +153,9 @@ def _sums(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
 def _log(source: Source, tables: TileTables, tiles: FromClause) -> Select[Any]:
     """What is not folded yet, in the same tiles."""
     table = rollup_log
+    tenancy = Tenancy.BY_ORGANIZATION if source.shape.placement.keys_log else Tenancy.BY_ASSISTANT
     condition = and_(
-        # It knows nothing but the assistant.
-        in_scope(table.c, Tenancy.BY_ASSISTANT, among_ids=_asked_ids(source, tables)),
+        in_scope(table.c, tenancy, among_ids=_asked_ids(source, tables)),
         table.c.bucket >= tiles.c.start,
         table.c.bucket < tiles.c.end,
     )

@@ -45,6 +45,7 @@ from call_analytics.db.figures.sources import summed
 from call_analytics.db.figures.tile_tables import TILE_TABLES, TileTables
 from call_analytics.db.functions import by_character, nearest_rank
 from call_analytics.db.models import Assistant
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.layout import assistant_moves
 from call_analytics.db.rollups.triggers import are_rolled_up
 from call_analytics.db.tenant import ORGANIZATION
@@ -82,7 +83,7 @@ def figures_statement(plan: Plan) -> Select[Any] | CompoundSelect[Any]:
             case PlannedGroup():
                 selects.append(_rows_of(number, group, source, columns))
     if plan.use_rollups:  # seen in the same snapshot as the rollups themselves
-        selects.append(columns.row(READINESS, {CALLS.name: _readiness()}))
+        selects.append(columns.row(READINESS, {CALLS.name: _readiness(plan.shape.placement)}))
     rows = selects[0] if len(selects) == 1 else union_all(*selects)
     return rows.order_by("number", *columns.keys)
 
@@ -134,7 +135,12 @@ class _Columns:
         )
 
 
-def _readiness() -> ColumnElement[int]:
+def _readiness(placement: Placement) -> ColumnElement[int]:
+    ready: ColumnElement[int] = literal_column(str(READY))
+    not_ready: ColumnElement[int] = literal_column("0")
+    may_be_read = are_rolled_up(placement, ORGANIZATION)
+    if placement.keys_log:
+        return case((may_be_read, ready), else_=not_ready).cast(BigInteger)
     moves = assistant_moves.c
     has_come = exists().where(
         Assistant.id == moves.assistant_id, Assistant.organization_id == ORGANIZATION
@@ -145,8 +151,8 @@ def _readiness() -> ColumnElement[int]:
         .where(or_(moves.organization_id == ORGANIZATION, has_come))
         .exists()
     )
-    where_ready = case((is_moving, literal_column(str(MOVING))), else_=literal_column(str(READY)))
-    return case((are_rolled_up(), where_ready), else_=literal_column("0")).cast(BigInteger)
+    where_ready = case((is_moving, literal_column(str(MOVING))), else_=ready)
+    return case((may_be_read, where_ready), else_=not_ready).cast(BigInteger)
 
 
 def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     SmallInteger,
+    and_,
     bindparam,
     literal_column,
     or_,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from call_analytics.db.figures.measures import MEASURES, sums_of_calls, total_of
 from call_analytics.db.functions import is_instant
 from call_analytics.db.models import Assistant, Call
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.grains import GRAINS, QUARTER_HOUR, Grain
 from call_analytics.db.rollups.layout import (
     assistant_moves,
@@ -32,14 +34,16 @@ from call_analytics.db.rollups.layout import (
     organization_sums,
     rollup_log,
 )
-from call_analytics.db.tenant import Tenancy, is_of_assistant
+from call_analytics.db.shape import Shape
+from call_analytics.db.tenant import is_of_assistant
 
 
 class Difference(NamedTuple):
     """How much the calls of one key exceed its rollups, measure by measure."""
 
     organization_id: int | None
-    """None where an assistant's quarter hours were compared with its calls."""
+    """None where an assistant's quarter hours were compared with its calls, and the log does not
+    know whose they are."""
     assistant_id: int | None
     """None where the sums of an organization were compared."""
     grain: int
@@ -57,13 +61,21 @@ _ASSISTANT = bindparam("assistant_id", type_=BigInteger)
 _ORGANIZATION = bindparam("organization_id", type_=BigInteger)
 
 
-def assistants_with_rows() -> Any:  # noqa: ANN401 - a selectable of one column
-    """Every assistant that has, or may have, calls or rollups."""
+def assistants_with_rows(placement: Placement) -> Any:  # noqa: ANN401 - a selectable
+    """Every assistant that has, or may have, calls or rollups.
+
+    The columns are parameters of ``of_assistant``.
+    """
+    if placement.keys_log:
+        tables: tuple[Any, ...] = (rollup_log.c, assistant_sums.c)
+        whose = select(Assistant.organization_id, Assistant.id.label("assistant_id"))
+        its = (select(table.organization_id, table.assistant_id) for table in tables)
+        return union(whose, *its).order_by("organization_id", "assistant_id")
     return union(
-        select(Assistant.id),
+        select(Assistant.id.label("assistant_id")),
         select(rollup_log.c.assistant_id),
         select(assistant_sums.c.assistant_id),
-    ).order_by("id")
+    ).order_by("assistant_id")
 
 
 def organizations_with_rows() -> Any:  # noqa: ANN401 - a selectable of one column
@@ -72,11 +84,14 @@ def organizations_with_rows() -> Any:  # noqa: ANN401 - a selectable of one colu
     return union(*map(select, columns)).order_by("organization_id")
 
 
-def of_assistant(tenancy: Tenancy) -> Select[Any]:
+def of_assistant(shape: Shape) -> Select[Any]:
     """The quarter hours of the assistant ``:assistant_id`` that are not the sum of its calls.
 
-    The keys are those of the log: ``assistant_id`` and ``bucket``.
+    The keys are those of the log: ``assistant_id`` and ``bucket``, and ``organization_id`` where it
+    has that, which is a parameter then.
     """
+    if shape.placement.keys_log:
+        return _of_assistant_of_organization()
     bucket = QUARTER_HOUR.bucket_of(Call.started_at)
     calls = (
         select(
@@ -84,7 +99,7 @@ def of_assistant(tenancy: Tenancy) -> Select[Any]:
             bucket.label("bucket"),
             *sums_of_calls(MEASURES, Call.status, Call.duration),
         )
-        .where(is_of_assistant(Call, tenancy, _ASSISTANT), is_instant(Call.started_at))
+        .where(is_of_assistant(Call, shape.tenancy, _ASSISTANT), is_instant(Call.started_at))
         .group_by(Call.assistant_id, bucket)
     )
     sums, log, moves = assistant_sums.c, rollup_log.c, assistant_moves.c
@@ -102,6 +117,31 @@ def of_assistant(tenancy: Tenancy) -> Select[Any]:
         log.assistant_id == _ASSISTANT
     )
     return _excess(["assistant_id", "bucket"], [calls, folded, waiting])
+
+
+def _of_assistant_of_organization() -> Select[Any]:
+    bucket = QUARTER_HOUR.bucket_of(Call.started_at).label("bucket")
+    keys = ["organization_id", "assistant_id", "bucket"]
+    sums, log = assistant_sums.c, rollup_log.c
+    calls = (
+        select(
+            Call.organization_id,
+            Call.assistant_id,
+            bucket,
+            *sums_of_calls(MEASURES, Call.status, Call.duration),
+        )
+        .where(_is_asked(Call), is_instant(Call.started_at))
+        .group_by(Call.organization_id, Call.assistant_id, bucket)
+    )
+    folded = select(*(sums[key] for key in keys), *_negated(sums)).where(
+        _is_asked(sums), sums.grain == _number(QUARTER_HOUR)
+    )
+    waiting = select(*(log[key] for key in keys), *_negated(log)).where(_is_asked(log))
+    return _excess(keys, [calls, folded, waiting])
+
+
+def _is_asked(columns: Any) -> ColumnElement[bool]:  # noqa: ANN401 - of a table
+    return and_(columns.organization_id == _ORGANIZATION, columns.assistant_id == _ASSISTANT)
 
 
 def of_longer_grains() -> Select[Any]:

@@ -4,6 +4,7 @@ Each batch is a transaction of its own, in one snapshot, and only one process fo
 whatever is killed half-way has lost nothing and doubled nothing.
 
 Rows of an assistant that is not there, or has no organization, stay in the log until it has one.
+Where the log has organizations, its rows are folded into the sums of these.
 """
 
 import asyncio
@@ -25,15 +26,18 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     tuple_,
     update,
 )
 
+from call_analytics.db.catalogs import placement_of
 from call_analytics.db.dialects import backend_of
 from call_analytics.db.engine import Database, connect, snapshot_transaction
 from call_analytics.db.errors import DatabaseError, OperatorError
 from call_analytics.db.figures.measures import MEASURES, total_of
 from call_analytics.db.models import Assistant
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.grains import GRAINS, QUARTER_HOUR, Grain
 from call_analytics.db.rollups.layout import (
     assistant_moves,
@@ -97,33 +101,41 @@ def fold_batch(connection: Connection, newest: int) -> int:
     Rows of one assistant and bucket are folded together. Returns how many rows there were.
     """
     _lock(connection)
-    _settle_moves(connection)
+    placement = placement_of(connection)
     columns = rollup_log.c
-    key = (columns.assistant_id, columns.bucket)
-    may_be_folded = exists().where(_is_of_assistant(columns.assistant_id))
+    key: tuple[ColumnElement[Any], ...]
+    if placement.keys_log:
+        key = (columns.organization_id, columns.bucket, columns.assistant_id)
+        may_be_folded: ColumnElement[bool] = true()
+    else:
+        _settle_moves(connection)
+        key = (columns.assistant_id, columns.bucket)
+        may_be_folded = exists().where(_is_of_assistant(columns.assistant_id))
     in_batch = columns.id <= literal_column(str(newest))
     ordered = select(*key).where(in_batch, may_be_folded).order_by(*key)
     if connection.execute(ordered.limit(1)).first() is None:
-        _sum_up_unknown(connection)
+        _sum_up_unknown(connection, placement)
         return 0
     last = connection.execute(ordered.offset(FOLD_ROWS - 1).limit(1)).first()
     if last is not None:
         in_batch = and_(in_batch, tuple_(*key) <= tuple(last))
     for table in SUMS:
         for grain in GRAINS:
-            _add(connection, table, _of_log(table, grain, in_batch))
+            _add(connection, table, _of_log(table, grain, placement, in_batch))
     if connection.scalar(select(exists().where(in_batch, columns.calls < 0))):
         for table in SUMS:
             for grain in GRAINS:
-                _delete_zeros(connection, table, _of_log(table, grain, in_batch))
+                _delete_zeros(connection, table, _of_log(table, grain, placement, in_batch))
     rows = connection.execute(delete(rollup_log).where(in_batch, may_be_folded)).rowcount
     if rows < FOLD_ROWS:
-        _sum_up_unknown(connection)
+        _sum_up_unknown(connection, placement)
     return rows
 
 
-def _sum_up_unknown(connection: Connection) -> None:
+def _sum_up_unknown(connection: Connection, placement: Placement) -> None:
     """Sum up what stays in the log of each assistant that lost calls; often it comes to nothing."""
+    if placement.keys_log:
+        return  # nothing stays
     columns = rollup_log.c
     has_none = ~exists().where(_is_of_assistant(columns.assistant_id))
     have_lost = select(columns.assistant_id).where(columns.calls < 0, has_none)
@@ -158,21 +170,26 @@ def _is_of_assistant(assistant_id: ColumnElement[int]) -> ColumnElement[bool]:
     return and_(Assistant.id == assistant_id, Assistant.organization_id.is_not(None))
 
 
-def _of_log(table: Table, grain: Grain, condition: ColumnElement[bool]) -> Select[Any]:
+def _of_log(
+    table: Table, grain: Grain, placement: Placement, condition: ColumnElement[bool]
+) -> Select[Any]:
     """The rows of a table of sums that rows of the log make."""
     columns = rollup_log.c
-    rows = (
+    owner: Any = columns if placement.keys_log else Assistant
+    its = (
         select(
-            Assistant.organization_id.label("organization_id"),
+            owner.organization_id.label("organization_id"),
             _number(grain).label("grain"),
             grain.bucket_of(columns.bucket).label("bucket"),
             columns.assistant_id.label("assistant_id"),
             *(columns[measure.name] for measure in MEASURES),
         )
-        .join(Assistant, _is_of_assistant(columns.assistant_id))
+        .select_from(rollup_log)
         .where(condition)
-        .subquery()
     )
+    if not placement.keys_log:
+        its = its.join(Assistant, _is_of_assistant(columns.assistant_id))
+    rows = its.subquery()
     keys = [rows.c[column.name] for column in table.primary_key]
     sums = (total_of(rows.c[measure.name]).label(measure.name) for measure in MEASURES)
     return select(*keys, *sums).group_by(*keys)

@@ -17,6 +17,9 @@ or folded. The sums are those of the organization that an assistant had when it 
 assistant gets another organization, or is deleted, a trigger notes the one it had, as a move. Who
 sees a move that concerns an organization reads its calls instead, until folding has settled it: it
 gives the sums to the new organization or, where there is none, back to the log.
+
+Where calls are partitioned or distributed by organization, the log has the organization, too, and
+nothing moves; see ``Placement``. Folding locks the table of moves all the same.
 """
 
 from sqlalchemy import (
@@ -31,6 +34,7 @@ from sqlalchemy import (
 )
 
 from call_analytics.db.figures.measures import MEASURES
+from call_analytics.db.placement import Placement
 
 LAYOUT = 3
 """The number of this layout: of the tables, of their columns and of what the triggers do. Rollups
@@ -38,6 +42,9 @@ of another layout are not read."""
 
 SUMS = ", ".join(measure.name for measure in MEASURES)
 """The columns of the sums, as a statement lists them."""
+
+IN_PARTS = "in parts"
+"""Marks, in a column's ``info``, one that is there only where the placement keys the log."""
 
 WATCHED = "assistant_id, started_at, status, duration"
 """The columns of a call that its rollups depend on."""
@@ -54,6 +61,7 @@ rollup_log = Table(
     _metadata,
     # Ascending, but not in the order of commits; PostgreSQL has no index of it.
     Column("id", BigInteger, primary_key=True),
+    Column("organization_id", BigInteger, info={IN_PARTS: True}),
     Column("assistant_id", BigInteger, nullable=False),
     Column("bucket", DateTime, nullable=False),
     *_sums(),
@@ -100,10 +108,21 @@ rollups_state = Table(
 FOLDED = (rollup_log, assistant_sums, organization_sums, assistant_moves)
 """The tables that folding writes, in the order in which they are locked."""
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    table.name: tuple(table.columns.keys()) for table in (*FOLDED, rollups_state)
-}
-"""The columns of each table. A database may need more tables, and more columns of the state."""
+
+def columns_of(placement: Placement) -> dict[str, tuple[str, ...]]:
+    """The columns of each table. A database may need more tables, and more columns of the state."""
+    return {
+        table.name: tuple(
+            column.name
+            for column in table.columns
+            if placement.keys_log or IN_PARTS not in column.info
+        )
+        for table in (*FOLDED, rollups_state)
+    }
+
+
+COLUMNS = columns_of(Placement.TOGETHER)
+"""The same where calls are in one table."""
 
 OLD_TABLES = ("call_rollups",)
 """Tables of earlier layouts."""

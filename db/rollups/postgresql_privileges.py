@@ -21,6 +21,8 @@ BEGIN
         SELECT 'TABLE ' || pg_class.oid::regclass AS thing, acl.grantee
         FROM pg_class, aclexplode(relacl) AS acl
         WHERE (relnamespace = home AND relname = ANY (tables)
+               OR oid IN (SELECT inhrelid FROM pg_inherits JOIN pg_class AS whole ON
+                          whole.oid = inhparent AND relnamespace = home AND relname = ANY (tables))
                OR oid = pg_get_serial_sequence(home || '.call_rollups_log', 'id')::regclass)
         AND acl.grantee <> relowner
         UNION

@@ -15,11 +15,19 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Dialect, literal_column
 
 from call_analytics.db.catalogs import Relation
-from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
+from call_analytics.db.figures.measures import amounts_of_one_call
 from call_analytics.db.functions import is_instant
+from call_analytics.db.placement import Placement
+from call_analytics.db.rollups.citus_functions import FUNCTION_ON_SHARD, REFUSED_TRUNCATE
 from call_analytics.db.rollups.grains import QUARTER_HOUR
-from call_analytics.db.rollups.layout import COLUMNS, FOLDED, LAYOUT, OLD_TABLES, SUMS, WATCHED
-from call_analytics.db.rollups.postgresql_functions import FUNCTION
+from call_analytics.db.rollups.layout import FOLDED, OLD_TABLES, SUMS, WATCHED
+from call_analytics.db.rollups.postgresql_functions import (
+    FUNCTION,
+    IS_ANOTHER,
+    IS_ANOTHER_OR_PARTITION,
+    ON_EACH_PARTITION,
+    TRUNCATE_PARTITION,
+)
 from call_analytics.db.rollups.postgresql_privileges import (
     PRIVILEGES,
     lacking_to_create,
@@ -27,18 +35,21 @@ from call_analytics.db.rollups.postgresql_privileges import (
     lacking_to_read,
     readers_that_cannot_fold,
 )
+from call_analytics.db.rollups.postgresql_states import FAILURE, States
+from call_analytics.db.rollups.postgresql_tables import (
+    creation_of_tables,
+    literal,
+    path_of,
+    tables_of,
+)
 
-TABLES = {
-    **COLUMNS,
-    "call_rollups_state": (*COLUMNS["call_rollups_state"], "calls", "assistants"),
-    "call_rollups_failures": ("reason",),
-    "call_rollups_heartbeat": ("beat_at",),
-}
+TABLES = tables_of(Placement.TOGETHER)
+"""The same tables are everywhere."""
 EVENTS = {
     "calls": ("insert", "update", "delete", "truncate"),
     "assistants": ("update", "delete", "truncate"),
 }
-"""What is watched, of each table."""
+"""What is watched, of each table; of assistants only where their rows of the log may move."""
 
 
 class Watched(NamedTuple):
@@ -57,51 +68,14 @@ WATCHED_EVENTS = [Watched(table, event) for table, events in EVENTS.items() for 
 _FUNCTIONS = [event.name for event in WATCHED_EVENTS]
 _FOLDED = [table.name for table in FOLDED]
 _WRITTEN = (*_FOLDED, "call_rollups_heartbeat")
+_STATES = States(
+    *([Watched(table, event).name for event in events] for table, events in EVENTS.items())
+)
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(_literal, names))
+    return ", ".join(map(literal, names))
 
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _triggers_of(table: str) -> str:
-    names = [watched.name for watched in WATCHED_EVENTS if watched.table == table]
-    return f"""{len(names)} = (
-    SELECT count(*) FROM pg_trigger WHERE tgrelid = '{table}'::regclass
-    AND tgenabled IN ('O', 'A') AND tgname IN ({_listed(names)})
-)"""
-
-
-# Besides notes: the triggers are on these tables and no others, whose rows are written as their
-# own.
-_READINESS = f"""
-(SELECT is_ready AND layout = {LAYOUT} AND calls = 'calls'::regclass
- AND assistants = 'assistants'::regclass FROM call_rollups_state)
-AND NOT EXISTS (SELECT FROM call_rollups_failures)
-AND {_triggers_of("calls")}
-AND {_triggers_of("assistants")}
-AND NOT EXISTS (SELECT FROM pg_inherits
-                WHERE inhrelid IN ('calls'::regclass, 'assistants'::regclass)
-                OR inhparent IN ('calls'::regclass, 'assistants'::regclass))
-"""
-
-_DIAGNOSIS = f"""
-SELECT CASE
-    WHEN layout <> {LAYOUT} THEN 'OUTDATED'
-    WHEN EXISTS (SELECT FROM call_rollups_failures) THEN 'FAILED'
-    WHEN {_READINESS} THEN 'READY'
-    WHEN is_ready THEN 'DETACHED'
-    ELSE 'FILLING'
-END, (SELECT reason FROM call_rollups_failures LIMIT 1)
-FROM call_rollups_state
-"""
-
-# The sign is wide, for the negative of the smallest integer is none.
-_UPDATED = f"""(SELECT 1::bigint AS sign, {WATCHED} FROM new_rows
-                  UNION ALL SELECT -1::bigint AS sign, {WATCHED} FROM old_rows) AS changed"""
 
 # An UPDATE that names its columns has no transition tables, so each statement is looked at.
 _LEFT = """
@@ -118,14 +92,18 @@ _TRANSITION_TABLES = {
     "delete": f"REFERENCING {_OLD}",
     "truncate": "",
 }
+_CHANGED = {
+    "insert": "new_rows",
+    "update": "(SELECT organization_id FROM new_rows UNION SELECT organization_id FROM old_rows) "
+    "AS changed",
+    "delete": "old_rows",
+}
+"""The rows whose organizations an event concerns."""
 
 
 class PostgreSQLTriggers:
     """There are many writers at a time, so each appends its own rows and waits for no other."""
 
-    tables: Mapping[str, Sequence[str]] = TABLES
-    readiness = _READINESS
-    diagnosis = _DIAGNOSIS
     lock_timeout: str | None = "SET LOCAL lock_timeout = '250ms'"
     fill_lock: str | None = (
         "SELECT pg_try_advisory_xact_lock(hashtext('call_rollups fill')), "
@@ -142,143 +120,130 @@ class PostgreSQLTriggers:
     lacking_to_fold: str | None = lacking_to_fold(_WRITTEN)
     readers_that_cannot_fold: str | None = readers_that_cannot_fold(_WRITTEN)
 
-    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
-        calls, assistants = watched["calls"], watched["assistants"]
-        schema = calls.schema
-        sums = ", ".join(f"{measure} bigint NOT NULL" for measure in MEASURES)
-        log = f"{schema}.call_rollups_log"
-        bodies = {
-            ("calls", "insert"): _appending(dialect, log, "new_rows", "sum({})"),
-            ("calls", "update"): _appending(dialect, log, _UPDATED, "sum(sign * {})")
-            + _having(dialect),
-            ("calls", "delete"): _appending(dialect, log, "old_rows", "-sum({})"),
-            # What it removes no snapshot shows any more; DELETE would leave some of that behind.
-            # Readers lock these tables after ``calls``, too, so nobody waits for good.
-            ("calls", "truncate"): f"""
-                TRUNCATE {log}, {schema}.call_rollups_assistants,
-                {schema}.call_rollups_organizations
-            """,
-            ("assistants", "update"): _LEFT.format(schema=schema) + _STILL_THERE,
-            ("assistants", "delete"): _LEFT.format(schema=schema),
-            ("assistants", "truncate"): _NOTHING_LEFT,
-        }
+    def tables(self, placement: Placement) -> Mapping[str, Sequence[str]]:
+        return tables_of(placement)
+
+    def readiness(self, placement: Placement) -> str:
+        return _STATES.readiness[placement]
+
+    def diagnosis(self, placement: Placement) -> str:
+        return _STATES.diagnosis[placement]
+
+    def failure(self, placement: Placement) -> str | None:
+        return FAILURE if placement is Placement.DISTRIBUTED else None
+
+    def creation(
+        self, dialect: Dialect, watched: Mapping[str, Relation], placement: Placement
+    ) -> list[str]:
+        schema = watched["calls"].schema
+        bodies = _of_calls(dialect, schema, placement)
+        if placement is Placement.TOGETHER:
+            bodies |= _of_assistants(schema)
         return [
-            f"""
-            CREATE TABLE {log} (
-                id bigint GENERATED ALWAYS AS IDENTITY,
-                assistant_id bigint NOT NULL,
-                bucket timestamp NOT NULL,
-                {sums}
-            ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000)
-            """,
-            # Writers pay for every index, so there is no other.
-            f"CREATE INDEX ix_call_rollups_log_key ON {log} (assistant_id, bucket)",
-            f"""
-            CREATE TABLE {schema}.call_rollups_assistants (
-                organization_id bigint NOT NULL,
-                grain smallint NOT NULL,
-                bucket timestamp NOT NULL,
-                assistant_id bigint NOT NULL,
-                {sums},
-                PRIMARY KEY (organization_id, grain, bucket, assistant_id)
-            )
-            """,
-            f"""
-            CREATE INDEX ix_call_rollups_assistants_assistant
-            ON {schema}.call_rollups_assistants (assistant_id)
-            """,
-            f"""
-            CREATE TABLE {schema}.call_rollups_organizations (
-                organization_id bigint NOT NULL,
-                grain smallint NOT NULL,
-                bucket timestamp NOT NULL,
-                {sums},
-                PRIMARY KEY (organization_id, grain, bucket)
-            )
-            """,
-            f"""
-            CREATE TABLE {schema}.call_rollups_moves (
-                organization_id bigint NOT NULL,
-                assistant_id bigint NOT NULL
-            )
-            """,
-            f"""
-            CREATE TABLE {schema}.call_rollups_state (
-                is_ready boolean NOT NULL,
-                layout integer NOT NULL,
-                calls regclass NOT NULL,
-                assistants regclass NOT NULL
-            )
-            """,
-            f"""
-            INSERT INTO {schema}.call_rollups_state
-            VALUES (false, {LAYOUT}, {_literal(_path(calls))}::regclass,
-                    {_literal(_path(assistants))}::regclass)
-            """,
-            f"CREATE TABLE {schema}.call_rollups_failures (reason text NOT NULL)",
-            f"CREATE TABLE {schema}.call_rollups_heartbeat (beat_at timestamptz NOT NULL)",
-            f"INSERT INTO {schema}.call_rollups_heartbeat VALUES ('-infinity')",
-            # A published table without a key takes no changes otherwise.
-            *(
-                f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL"
-                for table in (
-                    *("call_rollups_log", "call_rollups_moves"),
-                    *("call_rollups_state", "call_rollups_heartbeat"),
-                )
-            ),
+            *creation_of_tables(watched, placement),
             *(
                 statement
-                for event in WATCHED_EVENTS
-                for statement in _trigger(event, schema, watched[event.table], bodies[event])
+                for event, body in bodies.items()
+                for statement in _trigger(event, watched[event.table], body, placement)
             ),
             PRIVILEGES.format(
-                schema_text=_literal(schema), tables=_listed(TABLES), functions=_listed(_FUNCTIONS)
+                schema_text=literal(schema), tables=_listed(TABLES), functions=_listed(_FUNCTIONS)
             ),
         ]
 
-    def removal(self) -> list[str]:
+    def removal(self, placement: Placement) -> list[str]:
+        # Citus makes no function in a transaction that has had several connections to a machine.
+        is_distributed = placement is Placement.DISTRIBUTED
         return [
+            *(["SET LOCAL citus.multi_shard_modify_mode = 'sequential'"] if is_distributed else ()),
             # With their triggers, wherever those are: their tables may have other names now.
             *(f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _FUNCTIONS),
             *(f"DROP TABLE IF EXISTS {table}" for table in (*TABLES, *OLD_TABLES)),
         ]
 
 
-def _path(relation: Relation) -> str:
-    return f"{relation.schema}.{relation.name}"
+def _of_calls(dialect: Dialect, schema: str, placement: Placement) -> dict[Watched, str]:
+    """What the triggers of ``calls`` do."""
+    log = f"{schema}.call_rollups_log"
+    if placement is Placement.DISTRIBUTED:
+        log = f"{schema.replace('%', '%%')}.call_rollups_log_%s"
+    key = "organization_id, " if placement.keys_log else ""
+    # The sign is wide, for the negative of the smallest integer is none.
+    updated = f"""(SELECT 1::bigint AS sign, {key}{WATCHED} FROM new_rows
+                  UNION ALL SELECT -1::bigint AS sign, {key}{WATCHED} FROM old_rows) AS changed"""
+    # What it removes no snapshot shows any more; DELETE would leave some of that behind. Readers
+    # lock these tables after ``calls``, too, so nobody waits for good.
+    truncation = f"""
+                TRUNCATE {log}, {schema}.call_rollups_assistants,
+                {schema}.call_rollups_organizations
+            """
+    if placement is Placement.PARTITIONED:
+        truncation = TRUNCATE_PARTITION.format(schema_text=literal(schema))
+    return {
+        Watched("calls", "insert"): _appending(dialect, log, key, "new_rows", "sum({})"),
+        Watched("calls", "update"): _appending(dialect, log, key, updated, "sum(sign * {})")
+        + _having(dialect),
+        Watched("calls", "delete"): _appending(dialect, log, key, "old_rows", "-sum({})"),
+        Watched("calls", "truncate"): truncation,
+    }
 
 
-def _trigger(event: Watched, schema: str, table: Relation, body: str) -> list[str]:
+def _of_assistants(schema: str) -> dict[Watched, str]:
+    """What the triggers of ``assistants`` do."""
+    return {
+        Watched("assistants", "update"): _LEFT.format(schema=schema) + _STILL_THERE,
+        Watched("assistants", "delete"): _LEFT.format(schema=schema),
+        Watched("assistants", "truncate"): _NOTHING_LEFT,
+    }
+
+
+def _trigger(event: Watched, table: Relation, body: str, placement: Placement) -> list[str]:
+    names = {
+        "schema": table.schema,
+        "schema_text": literal(table.schema),
+        "oid": table.oid,
+        "table": table.name,
+        "table_text": literal(path_of(table)),
+    }
+    if placement is Placement.DISTRIBUTED:
+        template = REFUSED_TRUNCATE if event.event == "truncate" else FUNCTION_ON_SHARD
+        changed = _CHANGED.get(event.event)
+        function = template.format(**names, name=event.name, body=body, changed=changed)
+        return [function, _creation(event, table.schema, path_of(table))]
+    is_partitioned = placement is Placement.PARTITIONED
+    is_another = IS_ANOTHER_OR_PARTITION if is_partitioned else IS_ANOTHER
     function = FUNCTION.format(
-        schema=schema,
-        schema_text=_literal(schema),
-        name=event.name,
-        oid=table.oid,
-        table=table.name,
-        table_text=_literal(_path(table)),
-        body=body,
+        **names, name=event.name, is_another=is_another.format(**names), body=body
+    )
+    on_partitions = ON_EACH_PARTITION.format(
+        **names, creation=_creation(event, table.schema.replace("%", "%%"), "%s")
     )
     return [
         function,
-        f"""
-        CREATE TRIGGER {event.name} AFTER {event.event.upper()} ON {_path(table)}
-        {_TRANSITION_TABLES[event.event]}
-        FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{event.name}()
-        """,
+        _creation(event, table.schema, path_of(table)),
+        *([on_partitions] if is_partitioned else ()),
     ]
 
 
-def _appending(dialect: Dialect, log: str, changed: str, total: str) -> str:
+def _creation(event: Watched, schema: str, table: str) -> str:
+    return f"""
+        CREATE TRIGGER {event.name} AFTER {event.event.upper()} ON {table}
+        {_TRANSITION_TABLES[event.event]}
+        FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{event.name}()
+        """
+
+
+def _appending(dialect: Dialect, log: str, key: str, changed: str, total: str) -> str:
     """Append what a statement changed, given its rows and how an amount of a row is added up."""
     totals = map(total.format, amounts_of_one_call(dialect))
     moment: ColumnElement[object] = literal_column("started_at")
     bucket = QUARTER_HOUR.bucket_of(moment).compile(dialect=dialect)
     return f"""
-            INSERT INTO {log} (assistant_id, bucket, {SUMS})
-            SELECT assistant_id, {bucket}, {", ".join(totals)}
+            INSERT INTO {log} ({key}assistant_id, bucket, {SUMS})
+            SELECT {key}assistant_id, {bucket}, {", ".join(totals)}
             FROM {changed}
             WHERE assistant_id IS NOT NULL AND {is_instant(moment).compile(dialect=dialect)}
-            GROUP BY 1, 2
+            GROUP BY {"1, 2, 3" if key else "1, 2"}
     """
 
 

@@ -11,8 +11,16 @@ from sqlalchemy import ColumnElement, Dialect, literal_column
 from call_analytics.db.catalogs import Relation
 from call_analytics.db.figures.measures import MEASURES, amounts_of_one_call
 from call_analytics.db.functions import is_instant
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.grains import QUARTER_HOUR
-from call_analytics.db.rollups.layout import COLUMNS, LAYOUT, OLD_TABLES, SUMS, WATCHED
+from call_analytics.db.rollups.layout import (
+    COLUMNS,
+    LAYOUT,
+    OLD_TABLES,
+    SUMS,
+    WATCHED,
+    columns_of,
+)
 
 TRIGGERS = {
     "call_rollups_insert": "INSERT ON calls",
@@ -32,6 +40,12 @@ SELECT is_ready AND layout = {LAYOUT} AND {len(TRIGGERS)} = (
 ) FROM call_rollups_state
 """
 
+_DIAGNOSIS = f"""
+SELECT CASE WHEN layout <> {LAYOUT} THEN 'OUTDATED' WHEN ({_READINESS}) THEN 'READY'
+    WHEN is_ready THEN 'DETACHED' ELSE 'FILLING' END, NULL
+FROM call_rollups_state
+"""
+
 _LEFT = """
     INSERT INTO call_rollups_moves (organization_id, assistant_id)
     SELECT OLD.organization_id, OLD.id WHERE OLD.organization_id IS NOT NULL
@@ -41,13 +55,6 @@ _LEFT = """
 class SQLiteTriggers:
     """There is one writer at a time."""
 
-    tables: Mapping[str, Sequence[str]] = COLUMNS
-    readiness = _READINESS
-    diagnosis = f"""
-    SELECT CASE WHEN layout <> {LAYOUT} THEN 'OUTDATED' WHEN ({_READINESS}) THEN 'READY'
-        WHEN is_ready THEN 'DETACHED' ELSE 'FILLING' END, NULL
-    FROM call_rollups_state
-    """
     lock_timeout: str | None = None
     fill_lock: str | None = None
     folding_locks: Sequence[str] = ()
@@ -56,8 +63,25 @@ class SQLiteTriggers:
     lacking_to_fold: str | None = None
     readers_that_cannot_fold: str | None = None
 
-    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
-        del watched  # there are no others of these names
+    def tables(self, placement: Placement) -> Mapping[str, Sequence[str]]:
+        return columns_of(placement)
+
+    def readiness(self, placement: Placement) -> str:
+        del placement  # there is one
+        return _READINESS
+
+    def diagnosis(self, placement: Placement) -> str:
+        del placement
+        return _DIAGNOSIS
+
+    def failure(self, placement: Placement) -> str | None:
+        del placement
+        return None
+
+    def creation(
+        self, dialect: Dialect, watched: Mapping[str, Relation], placement: Placement
+    ) -> list[str]:
+        del watched, placement  # there are no others of these names
         sums = ", ".join(f"{measure} BIGINT NOT NULL" for measure in MEASURES)
         added, removed = _appending(dialect, "NEW", "+"), _appending(dialect, "OLD", "-")
         bodies = {
@@ -115,7 +139,8 @@ class SQLiteTriggers:
             ),
         ]
 
-    def removal(self) -> list[str]:
+    def removal(self, placement: Placement) -> list[str]:
+        del placement
         return [
             *(f"DROP TRIGGER IF EXISTS {name}" for name in TRIGGERS),
             *(f"DROP TABLE IF EXISTS {table}" for table in (*COLUMNS, *OLD_TABLES)),

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, func, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.obstacles import Finding
+from call_analytics.db.catalogs import placement_of
 from call_analytics.db.engine import Database, connect, read
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
 from call_analytics.db.rollups.triggers import TRIGGERS
@@ -75,21 +76,32 @@ class RollupStatus(NamedTuple):
 
 async def rollup_condition(database: Database) -> RollupCondition:
     """Whether there are rollups that this connection may read, and if not, why."""
-    return await read(database, _condition)
+
+    async def look(connection: AsyncConnection) -> RollupCondition:
+        condition = await _condition(connection)
+        failure = TRIGGERS[connection.dialect.name].failure(await connection.run_sync(placement_of))
+        if condition.state is not RollupState.READY or failure is None:
+            return condition
+        reason = await connection.scalar(text(failure))
+        return condition if reason is None else RollupCondition(RollupState.FAILED, reason)
+
+    return await read(database, look)
 
 
 async def _condition(connection: AsyncConnection) -> RollupCondition:
     triggers = TRIGGERS[connection.dialect.name]
-    there = await connection.run_sync(_columns, triggers.tables)
+    placement = await connection.run_sync(placement_of)
+    tables = triggers.tables(placement)
+    there = await connection.run_sync(_columns, tables)
     if not there:
         return RollupCondition(RollupState.OFF)
-    change = _change(triggers.tables, there)
+    change = _change(tables, there)
     if change is not None:
         return RollupCondition(RollupState.OUTDATED, change)
     lacking = await connection.run_sync(found_by, triggers.lacking_to_read)
     if lacking:
         return RollupCondition(RollupState.UNREADABLE, lacking=lacking[0])
-    row = (await connection.execute(text(triggers.diagnosis))).first()
+    row = (await connection.execute(text(triggers.diagnosis(placement)))).first()
     lacking = await connection.run_sync(found_by, triggers.lacking_to_fold)
     state, reason = row or (RollupState.DETACHED.name, None)
     return RollupCondition(RollupState[state], reason, lacking[0] if lacking else None)
@@ -103,8 +115,12 @@ def found_by(connection: Connection, statement: str | None) -> list[Finding]:
 
 
 async def rollup_state(database: Database) -> RollupState:
-    """Whether there are rollups that this connection may read."""
-    return (await rollup_condition(database)).state
+    """Whether there are rollups that this connection may read.
+
+    On a Citus cluster it asks one machine only; there an answer itself sees whether a write of its
+    organization has failed.
+    """
+    return (await read(database, _condition)).state
 
 
 async def rollup_status(database: Database) -> RollupStatus:

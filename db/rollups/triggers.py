@@ -7,12 +7,13 @@ What they sum is not repeated there; it is rendered from ``db.figures.measures``
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect
+from sqlalchemy import ColumnElement, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from call_analytics.db.catalogs import Relation
+from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.postgresql_triggers import PostgreSQLTriggers
 from call_analytics.db.rollups.sqlite_triggers import SQLiteTriggers
 
@@ -20,23 +21,33 @@ from call_analytics.db.rollups.sqlite_triggers import SQLiteTriggers
 class Triggers(Protocol):
     """One database's rollup tables and triggers."""
 
-    tables: Mapping[str, Sequence[str]]
-    """The tables, each with its columns."""
+    def tables(self, placement: Placement) -> Mapping[str, Sequence[str]]:
+        """The tables, each with its columns."""
+        ...
 
-    readiness: str
-    """The condition under which rollups may be read: they hold all calls. It is part of the
-    statement that reads them, and so seen in the same snapshot."""
+    def readiness(self, placement: Placement) -> str:
+        """The condition under which rollups may be read: they hold all calls. It is part of the
+        statement that reads them, and so seen in the same snapshot. Where they are distributed, it
+        has a place ``{organization}``."""
+        ...
 
-    diagnosis: str
-    """The statement whose row is the name of a ``RollupState``, and the reason where known. It
-    has no row where the state has been deleted."""
+    def diagnosis(self, placement: Placement) -> str:
+        """The statement whose row is the name of a ``RollupState``, and the reason where known. It
+        has no row where the state has been deleted."""
+        ...
 
-    def creation(self, dialect: Dialect, watched: Mapping[str, Relation]) -> list[str]:
+    def failure(self, placement: Placement) -> str | None:
+        """The statement of a failure that was noted; None where the diagnosis knows of it."""
+        ...
+
+    def creation(
+        self, dialect: Dialect, watched: Mapping[str, Relation], placement: Placement
+    ) -> list[str]:
         """The statements that create them, empty and not ready; ``watched`` has ``calls`` and
         ``assistants``."""
         ...
 
-    def removal(self) -> list[str]:
+    def removal(self, placement: Placement) -> list[str]:
         """The statements that remove every trace of them, and of those of earlier layouts."""
         ...
 
@@ -72,9 +83,17 @@ TRIGGERS: dict[str, Triggers] = {"sqlite": SQLiteTriggers(), "postgresql": Postg
 class are_rolled_up(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
     """Whether the rollups hold all calls, and so may be read."""
 
-    inherit_cache = True
+    inherit_cache = False  # the placement is no part of SQLAlchemy's own key
+
+    def __init__(self, placement: Placement, organization_id: ColumnElement[int]) -> None:
+        super().__init__(organization_id)
+        self.placement = placement
 
 
 @compiles(are_rolled_up)
-def _are_rolled_up(_element: are_rolled_up, compiler: SQLCompiler, **_kwargs: Any) -> str:
-    return f"({TRIGGERS[compiler.dialect.name].readiness})"
+def _are_rolled_up(element: are_rolled_up, compiler: SQLCompiler, **kwargs: Any) -> str:
+    readiness = TRIGGERS[compiler.dialect.name].readiness(element.placement)
+    if element.placement is Placement.DISTRIBUTED:
+        organization = compiler.process(element.clauses, **kwargs)
+        readiness = readiness.format(organization=organization)
+    return f"({readiness})"

@@ -1,7 +1,7 @@
 """Turning rollups on and off, and making them right: fill, verify and repair."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.admin.migrate import DatabaseState, database_state
 from call_analytics.db.admin.obstacles import Finding, barriers, misfits
-from call_analytics.db.catalogs import Relation, catalog_of, unwatchable
+from call_analytics.db.catalogs import Relation, catalog_of, placement_of, unwatchable
 from call_analytics.db.engine import Database, connect, snapshot_transaction, transaction
 from call_analytics.db.errors import DatabaseUnavailable, OperatorError
 from call_analytics.db.models import Call
@@ -36,10 +36,9 @@ from call_analytics.db.rollups.state import (
     RollupState,
     found_by,
     rollup_condition,
-    rollup_state,
 )
 from call_analytics.db.rollups.triggers import TRIGGERS, Triggers
-from call_analytics.db.tenant import Tenancy, tenancy_of
+from call_analytics.db.shape import Shape, shape_of
 
 LOCK_ATTEMPTS = 120
 LOCK_PAUSE_SECONDS = 0.25
@@ -69,8 +68,9 @@ async def enable_rollups(
     async with connect(database) as connection:
         await _require_fit(connection)
     async with _fill_lock(database):
-        if await rollup_state(database) not in (RollupState.FILLING, RollupState.READY):
-            await _without_queueing(database, create_rollups)
+        state = (await rollup_condition(database)).state
+        if state not in (RollupState.FILLING, RollupState.READY):
+            await without_queueing(database, create_rollups)
         await _fill(database, on_progress)
         async with transaction(database) as connection:
             await connection.run_sync(mark_ready)
@@ -112,7 +112,7 @@ async def _require_ready(database: Database) -> None:
 async def disable_rollups(database: Database) -> None:
     """Remove every trace of the rollups; answers come from the calls again."""
     async with _fill_lock(database):
-        await _without_queueing(database, remove_rollups)
+        await without_queueing(database, remove_rollups)
 
 
 async def verify_rollups(
@@ -139,15 +139,18 @@ async def verify_rollups(
 async def _verify(
     database: Database, on_difference: Callable[[Difference], None], *, repair: bool
 ) -> None:
-    tenancy = await _tenancy(database)
-    for assistant_id in await _scalars(database, assistants_with_rows()):
-        parameters = {"assistant_id": assistant_id}
-        if await _differ(database, of_assistant(tenancy), parameters, on_difference) and repair:
-            await _append_difference(database, tenancy, assistant_id)
-    if await _differ(database, strays(), {}, on_difference) and repair:
+    shape = await _shape(database)
+    excess_of_assistant = of_assistant(shape)
+    for parameters in await _rows(database, assistants_with_rows(shape.placement)):
+        if await _differ(database, excess_of_assistant, parameters, on_difference) and repair:
+            await _append_difference(database, shape, parameters)
+    if (
+        not shape.placement.keys_log  # else each sum was compared under the organization it has
+        and await _differ(database, strays(), {}, on_difference)
+        and repair
+    ):
         await _correct(database, assistant_sums, strays(), {})
-    for organization_id in await _scalars(database, organizations_with_rows()):
-        parameters = {"organization_id": organization_id}
+    for parameters in await _rows(database, organizations_with_rows()):
         # The sums of organizations last: they are corrected by those of assistants.
         for table, excess in (
             (assistant_sums, of_longer_grains()),
@@ -188,22 +191,24 @@ def create_rollups(connection: Connection) -> None:
     watched: dict[str, Relation] = {}
     for relation in catalog_of(connection).relations(connection):
         watched.setdefault(relation.name, relation)  # the first is the one that statements find
-    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, watched)
+    placement = placement_of(connection)
+    creation = TRIGGERS[connection.dialect.name].creation(connection.dialect, watched, placement)
     _execute(connection, creation)
 
 
 def remove_rollups(connection: Connection) -> None:
     """Remove the triggers and tables, in the current transaction."""
-    _execute(connection, TRIGGERS[connection.dialect.name].removal())
+    triggers = TRIGGERS[connection.dialect.name]
+    _execute(connection, triggers.removal(placement_of(connection)))
 
 
-def append_difference(connection: Connection, tenancy: Tenancy, assistant_id: int) -> None:
+def append_difference(connection: Connection, shape: Shape, parameters: Mapping[str, int]) -> None:
     """Append to the log what an assistant's calls have more than its rollups, in one statement."""
     # Tables are locked in this order everywhere, so nothing that locks both can block for good.
     connection.execute(select(Call.id).limit(0))
-    excess = of_assistant(tenancy)
+    excess = of_assistant(shape)
     appending = insert(rollup_log).from_select(list(excess.selected_columns.keys()), excess)
-    connection.execute(appending, {"assistant_id": assistant_id})
+    connection.execute(appending, parameters)
 
 
 def mark_ready(connection: Connection) -> None:
@@ -220,34 +225,36 @@ def _triggers(database: Database) -> Triggers:
     return TRIGGERS[database.dialect.name]
 
 
-async def _scalars(database: Database, selectable: Any) -> list[int]:  # noqa: ANN401
+async def _rows(database: Database, selectable: Any) -> list[dict[str, int]]:  # noqa: ANN401
     async with connect(database) as connection:
-        return list(await connection.scalars(selectable))
+        return [row._asdict() for row in await connection.execute(selectable)]
 
 
 async def _fill(database: Database, on_progress: Callable[[int, int], None]) -> None:
     """Add what is missing, assistant by assistant, and fold it."""
-    tenancy = await _tenancy(database)
-    assistants = await _scalars(database, assistants_with_rows())
-    for number, assistant_id in enumerate(assistants, start=1):
-        await _append_difference(database, tenancy, assistant_id)
+    shape = await _shape(database)
+    assistants = await _rows(database, assistants_with_rows(shape.placement))
+    for number, parameters in enumerate(assistants, start=1):
+        await _append_difference(database, shape, parameters)
         if number % FOLD_ASSISTANTS == 0:
             await fold_rollups(database)
         on_progress(number, len(assistants))
     await fold_rollups(database)
 
 
-async def _append_difference(database: Database, tenancy: Tenancy, assistant_id: int) -> None:
+async def _append_difference(
+    database: Database, shape: Shape, parameters: Mapping[str, int]
+) -> None:
     async with transaction(database) as connection:
-        await connection.run_sync(append_difference, tenancy, assistant_id)
+        await connection.run_sync(append_difference, shape, parameters)
 
 
-async def _tenancy(database: Database) -> Tenancy:
+async def _shape(database: Database) -> Shape:
     async with connect(database) as connection:
-        return await connection.run_sync(tenancy_of)
+        return await connection.run_sync(shape_of)
 
 
-async def _without_queueing(database: Database, change: Callable[[Connection], None]) -> None:
+async def without_queueing(database: Database, change: Callable[[Connection], None]) -> None:
     """Make a change that needs a strong lock on ``calls``, without making its writers wait."""
     lock_timeout = _triggers(database).lock_timeout
     for attempt in range(1, LOCK_ATTEMPTS + 1):

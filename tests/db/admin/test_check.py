@@ -24,7 +24,7 @@ MISSING_INDEX = Finding(
 CANNOT_READ = Finding(
     "role analytics_reader may not read the rollups",
     "GRANT SELECT ON call_rollups_log, call_rollups_assistants, call_rollups_organizations, "
-    "call_rollups_moves, call_rollups_state, call_rollups_failures, call_rollups_heartbeat "
+    "call_rollups_moves, call_rollups_state, call_rollups_heartbeat, call_rollups_failures "
     "TO analytics_reader;",
 )
 CANNOT_FOLD = Finding(

@@ -13,6 +13,7 @@ from call_analytics.db.models import Call, UserApiKey
 from call_analytics.db.rollups.differences import Difference
 from call_analytics.db.rollups.folding import fold_rollups
 from call_analytics.db.rollups.layout import assistant_sums, organization_sums, rollup_log
+from tests.conftest import in_parts_too
 from tests.db.rollups.agreement import differences
 from tests.platform import Platform, recorded_statements
 
@@ -33,6 +34,7 @@ def acme(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     return platform
 
 
+@in_parts_too
 def test_calls_go_in_short_transactions(acme: Platform) -> None:
     progress: list[int] = []
 

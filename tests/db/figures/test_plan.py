@@ -14,8 +14,11 @@ from call_analytics.db.figures.query import (
     Group,
     NearestRanks,
 )
+from call_analytics.db.placement import Placement
+from call_analytics.db.shape import Shape
 from call_analytics.db.tenant import Tenancy
 
+KEYED = Shape(Tenancy.BY_ORGANIZATION, Placement.TOGETHER)
 FEW = frozenset({CALLS})
 TOTALS, ASSISTANTS = Group(FEW), Group(FEW, (ASSISTANT,))
 STATUSES, RANKS, BELOW = Group(FEW, (STATUS,)), NearestRanks(()), CallsBelow(())
@@ -25,9 +28,7 @@ STATUSES, RANKS, BELOW = Group(FEW, (STATUS,)), NearestRanks(()), CallsBelow(())
 def test_what_rollups_do_not_keep_is_read_once_and_by_itself(*, use_rollups: bool) -> None:
     """In whatever order a client selects it."""
     for groups in permutations((TOTALS, ASSISTANTS, STATUSES, RANKS, BELOW)):
-        planned, _ = plan(
-            groups, "sqlite", Tenancy.BY_ORGANIZATION, use_rollups=use_rollups, is_narrowed=False
-        )
+        planned, _ = plan(groups, "sqlite", KEYED, use_rollups=use_rollups, is_narrowed=False)
 
         dimensions = {
             frozenset(source.dimensions): source.use_rollups for source in planned.sources

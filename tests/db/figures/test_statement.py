@@ -134,7 +134,7 @@ def test_calls_are_read_once(platform: Platform) -> None:
 def _sql(platform: Platform, groups: tuple[Group, ...], *, use_rollups: bool) -> str:
     query = FigureQuery(1, (Window(START),), groups)
     dialect = platform.reader.dialect
-    statement, _ = statement_for(query, dialect.name, platform.tenancy(), use_rollups=use_rollups)
+    statement, _ = statement_for(query, dialect.name, platform.shape(), use_rollups=use_rollups)
     return str(statement.compile(dialect=dialect)).lower()
 
 
@@ -240,8 +240,9 @@ async def _explain(
 ) -> list[dict[str, Any]]:
     """The nodes of the plan that read calls or their rollups."""
     dialect = platform.reader.dialect
-    tenancy = platform.tenancy()
-    statement, parameters = statement_for(query, dialect.name, tenancy, use_rollups=use_rollups)
+    statement, parameters = statement_for(
+        query, dialect.name, platform.shape(), use_rollups=use_rollups
+    )
     compiled = statement.compile(dialect=dialect)
     values = compiled.construct_params(parameters)
     assert compiled.positiontup is not None

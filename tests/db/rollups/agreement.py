@@ -10,7 +10,7 @@ from call_analytics.db.figures.reader import statement_for
 from call_analytics.db.figures.statement import READINESS, READY
 from call_analytics.db.rollups.differences import Difference
 from call_analytics.db.rollups.upkeep import verify_rollups
-from call_analytics.db.tenant import tenancy_of
+from call_analytics.db.shape import shape_of
 from tests.figures import EVERYTHING
 from tests.oracle import Row
 from tests.platform import NOW, Platform
@@ -67,9 +67,9 @@ async def agree_in_one_snapshot(platform: Platform, organization: int) -> bool:
     dialect = platform.writer.dialect.name
     async with snapshot_transaction(platform.writer) as connection:
         answers: list[list[Any]] = []
-        tenancy = await connection.run_sync(tenancy_of)
+        shape = await connection.run_sync(shape_of)
         for use_rollups in (True, False):
-            statement, parameters = statement_for(query, dialect, tenancy, use_rollups=use_rollups)
+            statement, parameters = statement_for(query, dialect, shape, use_rollups=use_rollups)
             answers.append(list(await connection.execute(statement, parameters)))
     rolled_up, raw = answers
     (readiness,) = [row.calls for row in rolled_up if row.number == READINESS]
