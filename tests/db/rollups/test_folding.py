@@ -430,8 +430,8 @@ def test_a_role_that_may_not_fold_is_told_what_it_needs(
     platform = Platform(postgres_url, runner)
     organization = with_calls(platform)
     tables = (
-        "call_rollups_log, call_rollups_assistants, call_rollups_organizations, call_rollups_moves, "
-        "call_rollups_heartbeat"
+        "call_rollups_log, call_rollups_assistants, call_rollups_organizations, "
+        "call_rollups_moves, call_rollups_heartbeat"
     )
     platform.run(platform.execute(text("CREATE ROLE folder LOGIN")))
     for statement in (
