@@ -1,8 +1,7 @@
 """A primary with two standbys, and the service on all three."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -21,12 +20,15 @@ class Replicated(NamedTuple):
     primary: PostgresCluster
     standbys: tuple[PostgresCluster, PostgresCluster]
     platform: Platform
+    database: str = "postgres"
+    reader: str = "postgres"
+    """The role of the service."""
 
     def client(self, **changes: Any) -> TestClient:
         """The service on all three."""
         settings = {
-            "database_url": address(self.primary, *self.standbys),
-            "read_database_url": address(*self.standbys, kind="any"),
+            "database_url": self._address(self.primary, *self.standbys, kind="primary"),
+            "read_database_url": self._address(*self.standbys, kind="any"),
             "max_staleness_seconds": 2,
             "key_cache_seconds": 0,
             "compaction_seconds": 0.5,
@@ -36,16 +38,24 @@ class Replicated(NamedTuple):
         app = create_app(Settings.model_validate(settings), clock=lambda: NOW)
         return TestClient(app, raise_server_exceptions=False)
 
+    def _address(self, *clusters: PostgresCluster, kind: str) -> str:
+        return address(*clusters, kind=kind, database=self.database, user=self.reader)
+
     def replay(self, *, is_on: bool) -> None:
         """Stop or go on with what the standbys take over from the primary."""
         for standby in self.standbys:
             standby.execute(f"SELECT pg_wal_replay_{'resume' if is_on else 'pause'}()")
 
 
-def address(*clusters: PostgresCluster, kind: str = "primary") -> str:
-    """The address of the database on several servers."""
+def address(
+    *clusters: PostgresCluster,
+    kind: str = "primary",
+    database: str = "postgres",
+    user: str = "postgres",
+) -> str:
+    """The address of a database on several servers."""
     hosts = ",".join(str(cluster.directory) for cluster in clusters)
-    return f"postgresql:///postgres?user=postgres&host={hosts}&target_session_attrs={kind}"
+    return f"postgresql:///{database}?user={user}&host={hosts}&target_session_attrs={kind}"
 
 
 @contextmanager
@@ -69,11 +79,3 @@ def replicated(runner: asyncio.Runner, configuration: str = "") -> Iterator[Repl
     finally:
         for cluster in reversed(clusters):
             cluster.remove()
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for something that must come to be."""
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

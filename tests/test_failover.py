@@ -25,10 +25,11 @@ from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.engine import Database, create_engine, read, transaction
 from call_analytics.db.errors import DatabaseError
 from call_analytics.db.models import Call
+from tests.command import wait_until
 from tests.db.rollups.agreement import differences
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
-from tests.replicated import Replicated, address, replicated, wait_until
+from tests.replicated import Replicated, address, replicated
 
 BEFORE_FAILOVER, AFTER_FAILOVER = 40, 20
 """Seconds."""

@@ -5,7 +5,10 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
@@ -14,9 +17,11 @@ from starlette.testclient import TestClient
 from call_analytics.db.rollups.upkeep import disable_rollups, enable_rollups
 from call_analytics.server import create_app
 from call_analytics.settings import Settings, SettingsError
+from tests.command import wait_until
 from tests.db.rollups.agreement import differences
 from tests.platform import Platform
-from tests.replicated import Replicated, address, replicated, wait_until
+from tests.postgres import PostgresCluster
+from tests.replicated import Replicated, address, replicated
 
 QUERY = {"query": "{ callAnalytics { totalCalls } }"}
 TOKEN = {"Authorization": "Bearer token"}
@@ -255,6 +260,61 @@ def test_without_rollups_the_position_in_the_log_tells_the_age(
         platform.run(enable_rollups(platform.writer, lambda *_: None))
 
     assert "position in the log: there are no rollups" in " ".join(caplog.messages)
+
+
+def test_the_replica_of_a_platform_answers(
+    shared: Replicated, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a role that may only read: without rollups, with them, and with the GRANT it is told."""
+    shared.primary.execute("CREATE DATABASE attached STRATEGY file_copy")
+    tables = (Path(__file__).parent / "attached.sql").read_text()
+    shared.primary.execute(tables, "attached")
+    owner = Platform(shared.primary.url("attached"), runner)
+    attached = Replicated(
+        shared.primary, shared.standbys, owner, database="attached", reader="analytics_reader"
+    )
+    wait_until(lambda: _has_database(shared.standbys, "attached"))
+    try:
+        for step, sources in (
+            (None, ["calls", "replica"]),
+            ("rollups", ["calls", "replica", "rollups"]),
+            ("grant", ["calls", "replica", "rollups"]),
+        ):
+            if step == "rollups":
+                owner.run(enable_rollups(owner.writer, lambda *_: None))
+            if step == "grant":
+                (grant,) = {line.partition(": GRANT ")[2] for line in _without_heartbeat(caplog)}
+                shared.primary.execute(f"GRANT {grant}", "attached")
+            caplog.clear()
+            headers = _key(owner, calls=1)
+            with attached.client() as client:
+                wait_until(lambda: _in_use(client) == 2)
+                wait_until(partial(_has_a_call, client, headers))
+                assert _ask(client, headers)[1]["sources"] == sources
+                _assert_bounded(attached, client, headers)
+            assert bool(_without_heartbeat(caplog)) is (step != "grant")
+    finally:
+        owner.close()
+        shared.primary.execute("DROP DATABASE attached WITH (FORCE)")
+        shared.primary.execute("DROP ROLE analytics_reader")
+
+
+def _without_heartbeat(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line for line in caplog.messages if "by their position in the log" in line]
+
+
+def _has_database(standbys: Sequence[PostgresCluster], name: str) -> bool:
+    try:
+        for standby in standbys:
+            standby.execute("SELECT FROM calls", name)
+    except CalledProcessError:
+        return False
+    return True
+
+
+def _has_a_call(client: TestClient, headers: dict[str, str]) -> bool:
+    answer = client.get("/api/v1/calls/analytics", headers=headers)
+    return answer.status_code == 200 and answer.json()["total_calls"] == 1
 
 
 def test_only_postgresql_has_replicas(sqlite_url: str) -> None:
