@@ -50,7 +50,7 @@ def test_asking_often_whether_it_is_ready_is_one_ping_at_a_time(
         pings += 1
         await asyncio.sleep(0.3)
 
-    monkeypatch.setattr("call_analytics.server.ping", slow_ping)
+    monkeypatch.setattr("call_analytics.db.replicas.databases.ping", slow_ping)
 
     async def crowd() -> list[int]:
         asked = [asyncio.to_thread(client.get, "/readyz") for _ in range(20)]
