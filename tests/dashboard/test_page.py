@@ -259,6 +259,26 @@ def test_a_day_of_23_hours_has_23_buckets(visit: Visit, tenant: Tenant) -> None:
     expect(panel(page, "Calls over time").locator("tbody tr")).to_have_count(24)
 
 
+def test_a_zone_is_found_by_either_of_its_names(
+    chromium: Browser, database_url: str, tenant: Tenant
+) -> None:
+    options = {"timezone_id": "Asia/Calcutta"}
+    with visiting(chromium, database_url, tenant.key, options=options) as visit:
+        page = sign_in(visit, tenant.key)
+        zone = page.get_by_role("combobox", name="Time zone")
+        expect(zone).to_have_value("Asia/Kolkata (Asia/Calcutta)")
+
+        zone.fill("saigon")
+        page.get_by_role("option", name="Asia/Ho_Chi_Minh").click()
+        expect(page.get_by_text("as of 7:00:00 PM")).to_be_visible()
+        zone.fill("kolkata")
+        page.get_by_role("option", name="Asia/Kolkata").click()
+        expect(page.get_by_text("as of 5:30:00 PM")).to_be_visible()
+
+        assert page.url == f"{visit.base}/?zone=Asia/Kolkata"
+        assert visit.problems == []
+
+
 def test_dates_are_chosen_in_a_calendar(visit: Visit, tenant: Tenant) -> None:
     page = sign_in(visit, tenant.key, "?first=2026-03-01&last=2026-03-02")
 

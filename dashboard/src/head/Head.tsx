@@ -6,6 +6,7 @@ import { type Change, PERIODS, REFRESHES, type View } from '../view/view';
 import classes from './Head.module.css';
 import { Period } from './Period';
 import { Theme } from './Theme';
+import { currentName, zoneOptions } from './zones';
 
 export const Fragment = graphql(`
   fragment Head on Organization {
@@ -13,8 +14,6 @@ export const Fragment = graphql(`
     assistants { id name isActive }
   }
 `);
-
-const ZONES = [...new Set(['UTC', ...Intl.supportedValuesOf('timeZone')])];
 
 /** Which figures are shown, and how fresh they are. */
 export function Head({
@@ -31,7 +30,6 @@ export function Head({
   change: Change;
 }) {
   const its = readFragment(Fragment, organization);
-  const zones = ZONES.includes(view.zone) ? ZONES : [view.zone, ...ZONES];
   return (
     <header className={classes.head}>
       <Group justify="space-between" align="baseline">
@@ -61,8 +59,8 @@ export function Head({
           searchable
           allowDeselect={false}
           limit={50}
-          data={zones}
-          value={view.zone}
+          data={zoneOptions(view.zone)}
+          value={currentName(view.zone)}
           onChange={(zone) => change({ zone })}
         />
         <MultiSelect
