@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import logging
 import os
 import re
@@ -204,6 +205,30 @@ def test_what_is_clicked_on_lists_its_calls(visit: Visit, tenant: Tenant, tmp_pa
     page.locator("tr[aria-rowindex='3']").wait_for()
     _told, rows = listed(page)
     assert len(rows) == 2
+
+
+def test_an_hour_of_several_weeks_has_one_file(
+    visit: Visit, tenant: Tenant, tmp_path: Path
+) -> None:
+    page = sign_in(visit, tenant.key, "?period=LAST_90_DAYS")
+    hours = panel(page, "Hours of the week")
+    label = hours.get_by_role("button", name=": 2 calls").first.get_attribute("aria-label") or ""
+    hours.get_by_role("button", name=label).click()
+    rows = page.locator("tr[aria-rowindex]")
+    expect(rows).to_have_count(2)
+    listed_ids = rows.evaluate_all("rows => rows.map(row => row.title)")
+
+    table = _saved(page, "CSV", tmp_path)
+    lines = _saved(page, "JSON Lines", tmp_path)
+
+    weekday = label.partition(",")[0].lower()
+    assert re.fullmatch(rf"calls-{weekday}-\d+\.csv", table.name)
+    assert lines.name == f"{table.stem}.jsonl"
+    saved = csv.DictReader(io.StringIO(table.read_text(), newline=""))
+    assert [call["Call SID"] for call in saved] == listed_ids
+    assert [json.loads(line)["call_sid"] for line in lines.read_text().splitlines()] == listed_ids
+    files = [answer for answer in visit.answers if "/export?" in answer.url]
+    assert len(files) == 4  # each is of two weeks
 
 
 def test_a_list_goes_on_as_it_is_scrolled(visit: Visit, tenant: Tenant) -> None:
