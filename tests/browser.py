@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
+    Browser,
     BrowserContext,
     ConsoleMessage,
     Page,
@@ -84,12 +85,23 @@ class Visit:
 
 
 @contextmanager
-def visiting(
-    database_url: str, key: str, *, browser: Any = None, **changes: Any
-) -> Iterator[Visit]:
-    """A browser and a server, to which the key may come in an Authorization header alone.
+def launched() -> Iterator[Browser]:
+    """A browser for many visits: to start it takes longer than most of them.
 
-    ``browser`` holds options of Playwright's context; the changes are of the server's settings.
+    Until the end of the block its event loop is that of this thread.
+    """
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
+
+
+@contextmanager
+def visiting(
+    chromium: Browser, database_url: str, key: str, *, options: Any = None, **changes: Any
+) -> Iterator[Visit]:
+    """A visit that shares nothing with others of the browser, and a server of its own.
+
+    The key may come to the server in an Authorization header alone. The options are of Playwright's
+    context; the changes are of the server's settings.
     """
     settings = Settings.model_validate({"database_url": database_url, **changes})
     app = create_app(settings, clock=lambda: NOW)
@@ -101,13 +113,13 @@ def visiting(
             came.append((scope["raw_path"], scope["query_string"], headers))
         await app(scope, receive, send)
 
-    with serving_app(noting, settings) as (host, port), sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
-        context = opened.new_context(locale="en-US", **(browser or {}))
+    with (
+        serving_app(noting, settings) as (host, port),
+        chromium.new_context(locale="en-US", **(options or {})) as context,
+    ):
         visit = Visit(context, context.new_page(), f"http://{host}:{port}")
         visit.watch(visit.page)
         yield visit
-        opened.close()
     assert came
     assert key not in str(came)
     assert "key=" not in str(came)

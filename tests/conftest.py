@@ -23,7 +23,7 @@ from call_analytics.db.models import VERSION_TABLE
 from call_analytics.db.rollups.upkeep import enable_rollups
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
-from tests.platform import NOW, Platform
+from tests.platform import NOW, Platform, run_on
 from tests.postgres import PostgresCluster
 from tests.tenants import Tenant, make_tenant
 
@@ -118,7 +118,7 @@ def cluster() -> Iterator[PostgresCluster]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> Path:
     """A migrated SQLite file."""
     path = tmp_path_factory.mktemp("template") / "template.db"
-    runner.run(migrate(f"sqlite:///{path}"))
+    run_on(runner, migrate(f"sqlite:///{path}"))
     return path
 
 
@@ -126,7 +126,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Ru
 def postgres_template(cluster: PostgresCluster, runner: asyncio.Runner) -> str:
     """The name of a migrated PostgreSQL database."""
     cluster.execute("CREATE DATABASE template_migrated")
-    runner.run(migrate(cluster.url("template_migrated")))
+    run_on(runner, migrate(cluster.url("template_migrated")))
     return "template_migrated"
 
 
@@ -210,7 +210,7 @@ def own_cluster() -> Iterator[PostgresCluster]:
 @pytest.fixture
 def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterator[Platform]:
     """An empty platform on that PostgreSQL."""
-    runner.run(migrate(own_cluster.url("postgres")))
+    run_on(runner, migrate(own_cluster.url("postgres")))
     empty = Platform(own_cluster.url("postgres"), runner)
     yield empty
     empty.close()

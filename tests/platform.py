@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -42,7 +43,7 @@ class Platform:
 
     def run(self, work: Any) -> Any:
         """Await something, on the loop to which the test's own engines belong."""
-        return self._runner.run(work)
+        return run_on(self._runner, work)
 
     def next_id(self) -> int:
         """An id that no row has yet."""
@@ -168,6 +169,16 @@ class Platform:
         async with transaction(self.writer) as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 await connection.execute(delete(table))
+
+
+def run_on(runner: asyncio.Runner, work: Any) -> Any:
+    """Await something on a loop, also where that of a browser runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return runner.run(work)
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(runner.run, work).result()
 
 
 def key_row(organization_id: int, key: str) -> oracle.Row:

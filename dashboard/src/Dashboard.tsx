@@ -1,6 +1,6 @@
 import { Alert } from '@mantine/core';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
 import { ask, type Failure } from './api/ask';
 import classes from './Dashboard.module.css';
 import { graphql } from './gql';
@@ -64,12 +64,20 @@ export function Dashboard({ apiKey }: { apiKey: string }) {
     grain,
     orderBy: { field: view.order, direction: view.direction },
   };
-  const { data, error, isPlaceholderData, refetch } = useQuery({
+  const {
+    data: answer,
+    error,
+    isPending,
+    refetch,
+  } = useQuery({
     queryKey: ['dashboard', apiKey, variables],
     queryFn: ({ signal }) => ask(apiKey, Document, variables, signal),
-    placeholderData: keepPreviousData,
     refetchInterval: view.refresh > 0 && 1000 * view.refresh,
   });
+  // What was seen last stays, while another question is answered and where it is refused.
+  const [seen, see] = useState(answer);
+  if (answer && answer !== seen) see(answer);
+  const data = answer ?? seen;
   const failure = error as Failure | null;
   const hasNoCalls = data?.callAnalytics.totalCalls === 0;
   const assistants = data?.organization.assistants;
@@ -97,7 +105,7 @@ export function Dashboard({ apiKey }: { apiKey: string }) {
         </Alert>
       )}
       {data && (
-        <div className={classes.panels} aria-busy={isPlaceholderData}>
+        <div className={classes.panels} aria-busy={isPending}>
           <div className={classes.wide}>
             <Cards analytics={data.callAnalytics} />
           </div>

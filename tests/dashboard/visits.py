@@ -2,25 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from playwright.sync_api import Locator, Page
 
 from tests.browser import Visit
 
-T = TypeVar("T")
-
 ZONE = "America/New_York"
 AXE = Path(__file__).parents[2] / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-def beside_the_browser(work: Callable[[], T]) -> T:
-    """Do what needs an event loop: the browser's is the one of this thread."""
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(work).result()
 
 
 def sign_in(visit: Visit, key: str, query: str = "") -> Page:
@@ -80,7 +70,9 @@ def violations(page: Page) -> list[str]:
     # By the debugger's protocol: the page's policy lets no script in.
     page.evaluate(AXE.read_text())
     found = page.evaluate(
-        """() => axe.run().then(({violations}) => violations.flatMap(({id, nodes}) =>
+        # A colour that is changing is none yet.
+        """() => Promise.allSettled(document.getAnimations().map(({finished}) => finished))
+            .then(() => axe.run()).then(({violations}) => violations.flatMap(({id, nodes}) =>
             nodes.map(({html}) => `${id}: ${html.slice(0, 200)}`)))"""
     )
     return list(found)

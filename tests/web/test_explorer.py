@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from starlette.testclient import TestClient
 
 from call_analytics.web import explorer
-from tests.browser import PATIENCE, Visit, visiting
+from tests.browser import PATIENCE, Visit, launched, visiting
 from tests.conftest import missing
 from tests.platform import Platform
 from tests.tenants import Tenant
@@ -47,12 +47,19 @@ class ExplorerVisit(Visit):
         return self.page.get_by_label("Keep on this device")
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    with launched() as browser:
+        yield browser
+
+
 @pytest.fixture
-def visit(database_url: str, tenant: Tenant) -> Iterator[ExplorerVisit]:
-    """A browser and a server."""
+def visit(chromium: Browser, database_url: str, tenant: Tenant) -> Iterator[ExplorerVisit]:
+    """A browser's visit to a server."""
     if not (explorer.BUNDLE / "explorer.js").exists():
         missing("The explorer's bundle (make explorer)")
-    with visiting(database_url, tenant.key) as found:
+    with visiting(chromium, database_url, tenant.key) as found:
         yield ExplorerVisit(found.context, found.page, found.base, found.problems, found.answers)
 
 

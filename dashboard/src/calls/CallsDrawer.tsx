@@ -4,7 +4,7 @@ import type { InstantRange, Weekday } from '../gql/graphql';
 import { formatCount, formatHour, formatInstant, formatWeekday } from '../view/format';
 import { type Change, NO_CALLS, type View } from '../view/view';
 import { CallList } from './CallList';
-import { download, exportPath } from './download';
+import { download, exportPath, type Format } from './download';
 import { useCalls } from './useCalls';
 
 /** The calls behind what was clicked on, beside the figures, for as long as it is there. */
@@ -40,7 +40,7 @@ export function CallsDrawer({
 
 function Content({ apiKey, view, window }: { apiKey: string; view: View; window: InstantRange }) {
   const { pages, windows, assistantIds, failure } = useCalls(apiKey, view, window);
-  const file = useMutation({ mutationFn: (path: string) => download(path, apiKey) });
+  const file = useMutation({ mutationFn: save });
   const only = windows?.length === 1 ? windows[0] : undefined;
   const total = pages.data?.pages[0]?.callAnalytics.calls.totalCount;
   return (
@@ -51,7 +51,7 @@ function Content({ apiKey, view, window }: { apiKey: string; view: View; window:
             ? `${formatCount(total)} calls, newest first`
             : 'Newest first'}
         </Text>
-        {only && (
+        {windows && windows.length > 0 && (
           <Group gap="xs">
             {(['csv', 'jsonl'] as const).map((format) => (
               <Button
@@ -59,7 +59,7 @@ function Content({ apiKey, view, window }: { apiKey: string; view: View; window:
                 size="compact-sm"
                 variant="default"
                 loading={file.isPending}
-                onClick={() => file.mutate(exportPath(format, only, view, assistantIds))}
+                onClick={() => file.mutate(format)}
               >
                 {format === 'csv' ? 'CSV' : 'JSON Lines'}
               </Button>
@@ -75,6 +75,13 @@ function Content({ apiKey, view, window }: { apiKey: string; view: View; window:
       <CallList pages={pages} zone={view.zone} />
     </>
   );
+
+  function save(format: Format) {
+    const paths = windows?.map((one) => exportPath(format, one, view, assistantIds)) ?? [];
+    // The server names a file by its dates, which those of an hour of several weeks have not.
+    const name = only ? undefined : `calls-${view.weekday?.toLowerCase()}-${view.hour}.${format}`;
+    return download({ format, paths, name }, apiKey);
+  }
 }
 
 function titleOf(view: View, assistantName: string | undefined): string {

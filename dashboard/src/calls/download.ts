@@ -1,11 +1,12 @@
 import type { CallsQueryVariables } from '../gql/graphql';
 import type { View } from '../view/view';
 
+export type Format = 'csv' | 'jsonl';
 type Window = Pick<CallsQueryVariables, 'period' | 'dates' | 'instants'>;
 
 /** The address of a file with the calls that the view lists. */
 export function exportPath(
-  format: 'csv' | 'jsonl',
+  format: Format,
   window: Window,
   view: Pick<View, 'zone' | 'status'>,
   assistantIds: number[] | null,
@@ -26,15 +27,31 @@ function nameOf(period: string): string {
   return rolling ? `${rolling[1]}d` : period.toLowerCase();
 }
 
-/** Fetches a file with the key, and has the browser save it. */
-export async function download(path: string, key: string): Promise<void> {
-  const answer = await fetch(path, { headers: { Authorization: `Bearer ${key}` } });
-  if (!answer.ok) throw new Error((await answer.json()).detail);
-  const name = /filename="([^"]+)"/.exec(answer.headers.get('Content-Disposition') ?? '')?.[1];
-  const address = URL.createObjectURL(await answer.blob());
+/** Fetches the parts of a file with the key, one after another, and has the browser save it. */
+export async function download(
+  { format, paths, name }: { format: Format; paths: string[]; name: string | undefined },
+  key: string,
+): Promise<void> {
+  const parts: Blob[] = [];
+  let fileName = name;
+  for (const path of paths) {
+    const answer = await fetch(path, { headers: { Authorization: `Bearer ${key}` } });
+    if (!answer.ok) throw new Error((await answer.json()).detail);
+    const header = answer.headers.get('Content-Disposition') ?? '';
+    fileName ??= /filename="([^"]+)"/.exec(header)?.[1];
+    const part = await answer.blob();
+    // Each part of a CSV file has the headings; the whole has them once.
+    parts.push(format === 'csv' && parts.length ? await withoutFirstLine(part) : part);
+  }
+  const address = URL.createObjectURL(new Blob(parts));
   const link = document.createElement('a');
   link.href = address;
-  link.download = name ?? 'calls';
+  link.download = fileName ?? 'calls';
   link.click();
   URL.revokeObjectURL(address);
+}
+
+async function withoutFirstLine(file: Blob): Promise<Blob> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  return file.slice(bytes.indexOf(10) + 1); // after the line feed
 }

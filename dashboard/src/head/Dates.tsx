@@ -5,6 +5,14 @@ import type { Change, View } from '../view/view';
 import { weekStart } from '../view/window';
 
 const FIRST_DAYS = { MONDAY: 1, SATURDAY: 6, SUNDAY: 0 } as const;
+const LABELS = {
+  previousMonth: 'Previous month',
+  nextMonth: 'Next month',
+  previousYear: 'Previous year',
+  nextYear: 'Next year',
+  previousDecade: 'Previous decade',
+  nextDecade: 'Next decade',
+};
 
 /** A range of dates, chosen in a calendar. */
 export default function Dates({ view, change }: { view: View; change: Change }) {
@@ -12,9 +20,11 @@ export default function Dates({ view, change }: { view: View; change: Change }) 
   useEffect(() => choose([view.first, view.last]), [view.first, view.last]);
   const day = FIRST_DAYS[weekStart() as keyof typeof FIRST_DAYS] ?? 1;
   return (
-    <DatesProvider settings={{ firstDayOfWeek: day }}>
+    // Weekends have the colour of the other days: their own is too faint to read.
+    <DatesProvider settings={{ firstDayOfWeek: day, weekendDays: [] }}>
       <DatePickerInput
         type="range"
+        ariaLabels={LABELS}
         allowSingleDateInRange
         label="Dates"
         size="xs"

@@ -2,10 +2,11 @@ import { Button, Group, MultiSelect, SegmentedControl, Select, Text, Title } fro
 import { signOut } from '../api/key';
 import { type FragmentType, graphql, readFragment } from '../gql';
 import { formatInstant } from '../view/format';
-import { type Change, REFRESHES, type View } from '../view/view';
+import { type Change, PERIODS, REFRESHES, type View } from '../view/view';
 import classes from './Head.module.css';
 import { Period } from './Period';
 import { Theme } from './Theme';
+import { currentName, zoneOptions } from './zones';
 
 export const Fragment = graphql(`
   fragment Head on Organization {
@@ -13,8 +14,6 @@ export const Fragment = graphql(`
     assistants { id name isActive }
   }
 `);
-
-const ZONES = [...new Set(['UTC', ...Intl.supportedValuesOf('timeZone')])];
 
 /** Which figures are shown, and how fresh they are. */
 export function Head({
@@ -31,7 +30,6 @@ export function Head({
   change: Change;
 }) {
   const its = readFragment(Fragment, organization);
-  const zones = ZONES.includes(view.zone) ? ZONES : [view.zone, ...ZONES];
   return (
     <header className={classes.head}>
       <Group justify="space-between" align="baseline">
@@ -42,12 +40,17 @@ export function Head({
           <Text size="sm" c={isOld ? 'var(--color-bad)' : 'dimmed'} role="status">
             {asOf && `as of ${formatInstant(asOf, view.zone, 'time')}${isOld ? ' (old)' : ''}`}
           </Text>
-          <Theme />
-          <Button size="compact-sm" variant="subtle" onClick={signOut}>
-            Sign out
-          </Button>
+          <Group gap="sm" className={classes.actions ?? ''}>
+            <Theme />
+            <Button size="compact-sm" variant="subtle" onClick={signOut}>
+              Sign out
+            </Button>
+          </Group>
         </Group>
       </Group>
+      <Text size="sm" className={classes.onPaper ?? ''}>
+        {describe(view, its?.assistants ?? [])}
+      </Text>
       <div className={classes.controls}>
         <Period view={view} change={change} />
         <Select
@@ -56,8 +59,8 @@ export function Head({
           searchable
           allowDeselect={false}
           limit={50}
-          data={zones}
-          value={view.zone}
+          data={zoneOptions(view.zone)}
+          value={currentName(view.zone)}
           onChange={(zone) => change({ zone })}
         />
         <MultiSelect
@@ -89,4 +92,14 @@ export function Head({
       </div>
     </header>
   );
+}
+
+/** What the controls say, for paper. */
+function describe(view: View, assistants: { id: number; name: string }[]): string {
+  const chosen = assistants.filter(({ id }) => view.assistants?.includes(id));
+  return [
+    view.first && view.last ? `${view.first} – ${view.last}` : PERIODS[view.period],
+    view.zone,
+    chosen.map(({ name }) => name).join(', ') || 'All assistants',
+  ].join(' · ');
 }
