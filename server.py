@@ -62,14 +62,23 @@ def create_app(
         OperatorError: where the database's address is wrong.
         SettingsError: where another setting is wrong.
     """
-    _addresses(settings)
+    addresses = _addresses(settings)
     _require_extra(settings.rate_limit_storage != MEMORY, "RATE_LIMIT_STORAGE", "redis", "redis")
     _require_extra(settings.traces, "TRACES", "traces", "opentelemetry")
     telemetry = Telemetry()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
-        databases = _databases(settings, telemetry)
+        databases = Databases(
+            *addresses,
+            waits=Waits(
+                pool=settings.request_timeout_seconds,
+                connect=settings.connect_timeout_seconds,
+                statement=settings.statement_timeout_seconds,
+            ),
+            max_age_seconds=settings.max_staleness_seconds,
+            observer=telemetry,
+        )
         servers = databases.servers(settings.pool_size)
         access = AccessControl(
             servers,
@@ -162,19 +171,6 @@ def _addresses(settings: Settings) -> tuple[DatabaseUrl, DatabaseUrl | None]:
     except OperatorError as error:
         raise SettingsError(f"{PREFIX}READ_DATABASE_URL: {error}") from None
     return primary, replicas
-
-
-def _databases(settings: Settings, telemetry: Telemetry) -> Databases:
-    return Databases(
-        *_addresses(settings),
-        waits=Waits(
-            pool=settings.request_timeout_seconds,
-            connect=settings.connect_timeout_seconds,
-            statement=settings.statement_timeout_seconds,
-        ),
-        max_age_seconds=settings.max_staleness_seconds,
-        observer=telemetry,
-    )
 
 
 AnyLimits = TypeVar("AnyLimits", ConnectionLimits, DocumentLimits, RequestLimits)

@@ -108,6 +108,8 @@ class Analytics:
             rows = iter(figures.groups)
             read_pages = iter(figures.others)
             sources = FROM_ROLLUPS if figures.from_rollups else FROM_CALLS
+            if origin is not None:
+                sources = (*sources, origin.server)
         reports = []
         for before, part in enumerate(parts):
             fields = _fields(part, rows)

@@ -141,7 +141,7 @@ class Report:
     before: int = 0
     """How many windows before the one that was asked for this one is."""
     sources: tuple[str, ...] = ()
-    """What was read: ``calls``, or ``calls`` and ``rollups``."""
+    """What was read: ``calls``, or ``calls`` and ``rollups``; and the server of ``origin``."""
     origin: Origin | None = None
     """Where there are replicas, which server was read."""
     total_calls: int | None = None

@@ -84,15 +84,11 @@ class RestEndpoint:
             report = await analytics.report(
                 principal.organization_id, documented_figures(period), now=now
             )
-            return RestAnswer(orjson.dumps(_body(report)), _sources(report))
+            return RestAnswer(orjson.dumps(_body(report)), report.sources)
 
         answer = await self._shared.read((principal.organization_id, period, now), read)
         record.sources = answer.sources
         return Response(answer.body, media_type="application/json")
-
-
-def _sources(report: Report) -> tuple[str, ...]:
-    return report.sources if report.origin is None else (*report.sources, report.origin.server)
 
 
 async def without_slash(request: Request[State]) -> Response:

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from call_analytics.db.replicas.stale import Stale
 
+MAY_BEAT = text("SELECT has_table_privilege(to_regclass('call_rollups_heartbeat'), 'UPDATE')")
+"""Null where there is no table for it."""
 # Other services beat as well, and one of them at a time will do.
 BEAT = text("""
 WITH beat AS (
@@ -34,11 +36,7 @@ class Heartbeat:
         """A time of the primary's, and what ``monotonic`` was before it was asked for."""
 
     async def beat(self, primary: AsyncConnection, *, seconds: float) -> None:
-        """Beat, unless that was done less than so many seconds ago, and learn the time.
-
-        Raises:
-            DatabaseChanged: where there is no table for it, or this role may not write it.
-        """
+        """Beat, unless that was done less than so many seconds ago, and learn the time."""
         asked_at = monotonic()
         told = await primary.scalar(BEAT, {"seconds": seconds})
         assert told is not None

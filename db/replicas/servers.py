@@ -172,15 +172,18 @@ class Servers:
         Raises:
             ConnectionsInUse, DatabaseUnavailable: where the primary cannot answer either.
         """
-        in_use = [server for server in self.replicas if server.replica and server.replica.is_in_use]
+        in_use = [
+            (server, server.replica)
+            for server in self.replicas
+            if server.replica is not None and server.replica.is_in_use
+        ]
         shuffle(in_use)
-        for server in sorted(in_use, key=lambda server: server.database.requests):
-            assert server.replica is not None
+        for server, replica in sorted(in_use, key=lambda pair: pair[0].database.requests):
             try:
                 result, age = await attempt(server)
             except (ConnectionsInUse, DatabaseUnavailable) as error:
-                logger.debug("replica %s did not answer: %s", server.replica.name, error)
-                server.replica.has_failed()
+                logger.debug("replica %s did not answer: %s", replica.name, error)
+                replica.has_failed()
             else:
                 return result, self._answered(REPLICA, age)
         result, age = await attempt(self.primary)
@@ -200,8 +203,3 @@ class Servers:
         if self._observer is not None:
             self._observer.answered(server)
         return Origin(server, age)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        for server in (self.primary, *self.replicas):
-            await server.database.dispose()
