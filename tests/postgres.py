@@ -6,6 +6,7 @@ any other, and a PgBouncer before it, where Debian's package is installed.
 """
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -155,6 +156,18 @@ class PostgresCluster:
                 process.kill()
         psutil.wait_procs(processes, timeout=60)
         (self._data / "postmaster.pid").unlink()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """None of the server's processes does anything until the end of the block."""
+        processes = self.processes()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def processes(self) -> list[int]:
         """The ids of the server's processes."""

@@ -5,9 +5,7 @@ it knows the oldest state that an answer may show, and that each answer must be 
 """
 
 import asyncio
-import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -263,12 +261,10 @@ def _tell(standby: PostgresCluster, statement: str) -> None:
 def _freeze(
     standbys: Sequence[PostgresCluster], _primary: PostgresCluster, dice: random.Random
 ) -> None:
-    processes = [process for standby in standbys for process in standby.processes()]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    time.sleep(dice.uniform(0, BOUND))
-    for process in processes:
-        os.kill(process, signal.SIGCONT)
+    with ExitStack() as frozen:
+        for standby in standbys:
+            frozen.enter_context(standby.frozen())
+        time.sleep(dice.uniform(0, BOUND))
 
 
 def _crash(

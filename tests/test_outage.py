@@ -1,8 +1,6 @@
 """Databases that go away, hang, fill up and come back: refusals meanwhile, answers afterwards."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -97,14 +95,8 @@ def test_a_database_that_hangs_is_given_up(
     changes = {"statement_timeout_seconds": 1.5, "connect_timeout_seconds": 2}
     with _client(platform, **changes) as client:
         _assert_answers(client, headers)
-        processes = own_cluster.processes()
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
-        try:
+        with own_cluster.frozen():
             _assert_refuses(client, headers)
-        finally:
-            for process in processes:
-                os.kill(process, signal.SIGCONT)
         _assert_answers(client, headers)
 
 
@@ -216,14 +208,8 @@ def test_telemetry_answers_while_the_database_hangs(
     with _client(platform, **changes) as client, ThreadPoolExecutor(1) as clients:
         _assert_answers(client, headers)
         backlog = _numbers(client)["rollup_backlog"]
-        processes = own_cluster.processes()
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
-        try:
+        with own_cluster.frozen():
             page = clients.submit(_numbers, client).result(60)
-        finally:
-            for process in processes:
-                os.kill(process, signal.SIGCONT)
         _assert_answers(client, headers)
 
     assert page["rollup_backlog"] == backlog

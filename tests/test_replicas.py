@@ -1,11 +1,10 @@
 """Answers from replicas: none is too old, and none is missing where somebody can answer."""
 
 import asyncio
-import os
 import re
-import signal
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -156,25 +155,22 @@ def test_a_replica_that_does_not_answer_is_not_asked(shared: Replicated, trouble
     with shared.client(statement_timeout_seconds=2, max_staleness_seconds=60) as client:
         wait_until(lambda: _in_use(client) == 2)
         wait_until(lambda: _ask(client, headers)[0] == 1)
-        processes = second.processes()
-        if trouble == "frozen":
-            for process in processes:
-                os.kill(process, signal.SIGSTOP)
-        else:
-            second.stop("immediate")
-        try:
+        with second.frozen() if trouble == "frozen" else _stopped(second):
             for _ in range(5):
                 assert _ask(client, headers)[0] == 1
             wait_until(lambda: _in_use(client) == 1)
             assert "replica" in _ask(client, headers)[1]["sources"]
-        finally:
-            if trouble == "frozen":
-                for process in processes:
-                    os.kill(process, signal.SIGCONT)
-            else:
-                second.start()
         wait_until(lambda: _in_use(client) == 2)
     assert first is not second
+
+
+@contextmanager
+def _stopped(cluster: PostgresCluster) -> Iterator[None]:
+    cluster.stop("immediate")
+    try:
+        yield
+    finally:
+        cluster.start()
 
 
 def test_a_statement_that_recovery_cancels_is_answered_by_the_primary(shared: Replicated) -> None:
