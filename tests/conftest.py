@@ -24,7 +24,7 @@ from call_analytics.db.rollups.upkeep import enable_rollups
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
 from tests.platform import NOW, Platform, run_on
-from tests.postgres import PostgresCluster
+from tests.postgres import PostgresCluster, fast_place
 from tests.tenants import Tenant, make_tenant
 
 hypothesis_settings.register_profile(
@@ -105,7 +105,7 @@ def runner() -> Iterator[asyncio.Runner]:
 def cluster() -> Iterator[PostgresCluster]:
     """A running PostgreSQL that all tests share."""
     try:
-        shared = PostgresCluster()
+        shared = PostgresCluster(place=fast_place())
     except OSError as error:
         missing(f"PostgreSQL ({error})")
         raise

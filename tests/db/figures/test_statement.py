@@ -41,6 +41,10 @@ EVERY_SELECTION = [
     if any(groups)
 ]
 EVERYTHING = EVERY_SELECTION[-1]
+EVERY_PLAN = [
+    groups for groups in EVERY_SELECTION if len({group.measures for group in groups}) == 1
+]
+"""A plan depends on which groups there are, and on whether the index has all that they need."""
 START = NOW.replace(tzinfo=None)
 SERIES = {
     "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) "
@@ -168,7 +172,7 @@ def _assert_little_is_read(platform: Platform, conditions: dict[str, tuple[str, 
         for organization in (huge, small):
             for days in (1, 90):
                 window = Window(START - timedelta(days=days, minutes=25))
-                for groups, use_rollups in product(EVERY_SELECTION, (False, True)):
+                for groups, use_rollups in product(EVERY_PLAN, (False, True)):
                     query = FigureQuery(organization, (window,), groups)
                     plan = platform.run(_explain(platform, query, use_rollups=use_rollups))
                     _assert_index_only(platform, plan, conditions)
