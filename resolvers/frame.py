@@ -28,9 +28,9 @@ class Bucket(NamedTuple):
     start: datetime
     """As a stored timestamp, and so is ``end``."""
     end: datetime
-    local_start: datetime
-    """With the zone's offset, and so is ``local_end``."""
-    local_end: datetime
+    written_start: str
+    """On the zone's clock, as in ISO 8601 with its offset, and so is ``written_end``."""
+    written_end: str
 
 
 def stored_window(window: Window) -> StoredWindow:
@@ -124,7 +124,8 @@ class Frame:
 
 
 _remembered: LRUCache[Any, tuple[Bucket, ...]] = LRUCache(REMEMBERED_BUCKETS, getsizeof=len)
-"""They are the same from request to request."""
+"""They are the same from request to request. To write them anew each time would be much of the
+work of an answer of thousands of points."""
 
 
 @cached(_remembered)
@@ -145,6 +146,6 @@ def _of_spans(cut: Steps, zone: ZoneInfo) -> tuple[Bucket, ...]:
 def _with_bounds(ends: Mapping[datetime, datetime], zone: ZoneInfo) -> tuple[Bucket, ...]:
     """Buckets, from the start and the end of each."""
     return tuple(
-        Bucket(start, end, as_local(start, zone), as_local(end, zone))
+        Bucket(start, end, as_local(start, zone).isoformat(), as_local(end, zone).isoformat())
         for start, end in sorted(ends.items())
     )

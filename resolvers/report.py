@@ -32,9 +32,9 @@ class DayRow(NamedTuple):
 class SeriesPoint(NamedTuple):
     """The calls of one bucket; what comes after ``is_partial`` is as in ``FIGURES``."""
 
-    start: datetime
-    """The bucket's own bounds, with the zone's offset."""
-    end: datetime
+    start: str
+    """The bucket's own bounds, as in ISO 8601 with the zone's offset, and so is ``end``."""
+    end: str
     is_partial: bool
     """Whether the window, or the request's now, cuts the bucket."""
     total_calls: int | None

@@ -120,8 +120,8 @@ def _series(step: Step, figures: frozenset[str], frame: Frame) -> Section:
         if late:
             sums[last] = added(late)
         found = columns([sums.get(bucket.start, NO_CALLS) for bucket in buckets], figures)
-        starts = [bucket.local_start for bucket in buckets]
-        ends = [bucket.local_end for bucket in buckets]
+        starts = [bucket.written_start for bucket in buckets]
+        ends = [bucket.written_end for bucket in buckets]
         points = zip(starts, ends, frame.are_partial(buckets), *found, strict=True)
         return {"series": {step: tuple(map(SeriesPoint._make, points))}}
 

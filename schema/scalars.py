@@ -24,6 +24,11 @@ TimeZone = NewType("TimeZone", str)
 _write = methodcaller("isoformat")
 
 
+def _write_instant(instant: object) -> str:
+    """An instant; some are remembered as they are written."""
+    return instant if isinstance(instant, str) else str(_write(instant))
+
+
 def _reader(name: str, read: Callable[[str], Any], example: str) -> Callable[[object], Any]:
     """Reads the values of a scalar, which are strings."""
 
@@ -49,7 +54,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="An instant with its offset from UTC, as in `2026-03-10T12:00:00+00:00`: "
         "`date-time` of RFC 3339.",
         specified_by_url=RFC_3339,
-        serialize=_write,
+        serialize=_write_instant,
         parse_value=_reader("DateTime", dt.datetime.fromisoformat, "2026-03-10T12:00:00Z"),
     ),
     TimeZone: strawberry.scalar(

@@ -21,7 +21,7 @@ from call_analytics.db.figures.query import (
     Ranking,
     Steps,
 )
-from call_analytics.db.figures.sources import Buckets, Source
+from call_analytics.db.figures.sources import Buckets, Source, names_of_keys
 from call_analytics.db.shape import Shape
 
 REMEMBERED_SPANS = 100_000
@@ -37,6 +37,11 @@ class PlannedGroup(NamedTuple):
     has_steps: bool
     ranking: Ranking | None
     """Its numbers are parameters, and here as those of any other."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the columns that its rows are divided by."""
+        return names_of_keys(self.dimensions, has_steps=self.has_steps)
 
 
 # Not tuples, which are equal whatever they are of.

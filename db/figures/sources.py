@@ -68,6 +68,11 @@ class Source(NamedTuple):
         return self.buckets is not Buckets.NONE
 
     @property
+    def keys(self) -> list[str]:
+        """The names of its columns that no two of its rows have the same values in."""
+        return names_of_keys(self.dimensions, has_steps=self.has_steps)
+
+    @property
     def tiles_of_calls(self) -> str:
         """The name of the parameters that hold them."""
         return f"call_tiles_{self.number}"
@@ -76,6 +81,12 @@ class Source(NamedTuple):
     def tiles_of_rollups(self) -> str:
         """The name of the parameters that hold them."""
         return f"rollup_tiles_{self.number}"
+
+
+def names_of_keys(dimensions: Sequence[Dimension], *, has_steps: bool) -> list[str]:
+    """The names of the columns of what is divided by steps and dimensions."""
+    names = [dimension.name for dimension in dimensions]
+    return ["bucket", *names] if has_steps else names
 
 
 def summed(source: Source, dialect: str) -> CTE:
@@ -88,7 +99,7 @@ def summed(source: Source, dialect: str) -> CTE:
     tiles = tables.table(source.tiles_of_rollups)
     stored = _sums(source, tables, tiles), _log(source, tables, tiles)
     all_parts = union_all(calls, *stored).subquery()
-    keys = [all_parts.c[key] for key in _names_of_keys(source)]
+    keys = [all_parts.c[key] for key in source.keys]
     sums = [total_of(all_parts.c[measure.name]).label(measure.name) for measure in source.measures]
     return _once(select(*keys, *sums).group_by(*keys), name)
 
@@ -96,11 +107,6 @@ def summed(source: Source, dialect: str) -> CTE:
 def _once(rows: Select[Any], name: str) -> CTE:
     """A common table expression that is read once, also where a subquery asks it for each row."""
     return rows.cte(name).prefix_with("MATERIALIZED")
-
-
-def _names_of_keys(source: Source) -> list[str]:
-    names = [dimension.name for dimension in source.dimensions]
-    return ["bucket", *names] if source.has_steps else names
 
 
 def _asked_ids(source: Source, tables: TileTables) -> Select[tuple[int]] | None:

@@ -41,7 +41,7 @@ from call_analytics.db.figures.plan import (
 )
 from call_analytics.db.figures.prepared import PreparedSelect
 from call_analytics.db.figures.query import ASSISTANT, AVERAGED_DURATION, Dimension, Ratio
-from call_analytics.db.figures.sources import summed
+from call_analytics.db.figures.sources import Source, summed
 from call_analytics.db.figures.tile_tables import TILE_TABLES, TileTables
 from call_analytics.db.functions import by_character, nearest_rank
 from call_analytics.db.models import Assistant
@@ -81,7 +81,8 @@ def figures_statement(plan: Plan) -> Select[Any] | CompoundSelect[Any]:
             case PlannedCallsBelow():
                 selects.append(_calls_below(number, source, columns, tables))
             case PlannedGroup():
-                selects.append(_rows_of(number, group, source, columns))
+                its = plan.sources[group.source]
+                selects.append(_rows_of(number, group, its, source, columns))
     if plan.use_rollups:  # seen in the same snapshot as the rollups themselves
         selects.append(columns.row(READINESS, {CALLS.name: _readiness(plan.shape.placement)}))
     rows = selects[0] if len(selects) == 1 else union_all(*selects)
@@ -155,26 +156,33 @@ def _readiness(placement: Placement) -> ColumnElement[int]:
     return case((may_be_read, where_ready), else_=not_ready).cast(BigInteger)
 
 
-def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -> Select[Any]:
-    names = [dimension.name for dimension in group.dimensions]
-    keys = {name: source.c[name] for name in (["bucket"] if group.has_steps else []) + names}
+def _rows_of(
+    number: int, group: PlannedGroup, source: Source, rows_of_source: CTE, columns: _Columns
+) -> Select[Any]:
+    keys = {name: rows_of_source.c[name] for name in group.keys}
     ranking = group.ranking
     measures = group.measures | ({CALLS} if keys else set())
     if ranking is not None and ranking.by is not None:
         measures |= ranking.by.measures
-    sums = {measure.name: total_of(source.c[measure.name]) for measure in measures}
+    # A row of the source may be one of the group. Without keys there is one, also of no rows.
+    is_summed = bool(keys) and keys.keys() == set(source.keys)
+    sums: dict[str, ColumnElement[Any]] = {}
+    for measure in measures:
+        part = rows_of_source.c[measure.name]
+        sums[measure.name] = cast(part, BigInteger) if is_summed else total_of(part)
     if not keys:
-        return columns.row(number, sums).select_from(source)
+        return columns.row(number, sums).select_from(rows_of_source)
     # A bucket whose calls were all deleted may have rollup rows that add up to 0.
     least: ColumnElement[int] = literal_column("1")
     if ranking is not None:
         least = bindparam(f"min_calls_{number}", type_=BigInteger)
-    found = (
-        select(*keys.values(), *(column.label(name) for name, column in sums.items()))
-        .group_by(*keys.values())
-        .having(sums[CALLS.name] >= least)
-        .subquery(f"group_{number}")
-    )
+    selected = select(*keys.values(), *(column.label(name) for name, column in sums.items()))
+    has_enough = sums[CALLS.name] >= least
+    if is_summed:
+        selected = selected.where(has_enough)
+    else:
+        selected = selected.group_by(*keys.values()).having(has_enough)
+    found = selected.subquery(f"group_{number}")
     values: dict[str, ColumnElement[Any]] = dict(found.c.items())
     rows: FromClause = found
     if ASSISTANT in group.dimensions:
@@ -188,7 +196,7 @@ def _rows_of(number: int, group: PlannedGroup, source: CTE, columns: _Columns) -
         )
         order = [
             by.desc() if ranking.is_descending else by.asc(),
-            *(found.c[name] for name in names),
+            *(found.c[dimension.name] for dimension in group.dimensions),
         ]
         values["position"] = func.row_number().over(order_by=order)
         ranked = columns.row(number, values).select_from(rows).order_by(*order)

@@ -56,7 +56,7 @@ def test_each_call_is_in_the_bucket_of_its_date(
     )
 
     found = report.series[Step.DAY]
-    assert {f"{point.start:%d}": point.total_calls for point in found} == days
+    assert {point.start[8:10]: point.total_calls for point in found} == days
     expected = oracle.answer(
         platform.calls,
         platform.assistants,
@@ -65,10 +65,7 @@ def test_each_call_is_in_the_bucket_of_its_date(
         zone=ZONE,
         now=_instant(now),
     ).series("DAY")
-    assert [
-        (point.start.isoformat(), point.end.isoformat(), point.is_partial, point.total_calls)
-        for point in found
-    ] == [
+    assert [(point.start, point.end, point.is_partial, point.total_calls) for point in found] == [
         (point["start"], point["end"], point["isPartial"], point["totalCalls"])
         for point in expected
     ]
