@@ -11,9 +11,6 @@ from call_analytics.db.admin.check import check_database
 from call_analytics.db.admin.distribution import distribute_calls, lacking_to_distribute
 from call_analytics.db.admin.migrate import upgrade
 from call_analytics.db.admin.partitions import partition_calls
-from call_analytics.db.engine import Database
-from call_analytics.db.rollups.state import RollupState, rollup_state
-from call_analytics.db.rollups.upkeep import enable_rollups
 from call_analytics.settings import load_settings
 
 database_commands = typer.Typer(help="The database.", no_args_is_help=True)
@@ -63,15 +60,7 @@ def distribute(
         echo_finding(finding)
     if findings:
         raise typer.Exit(1)
-
-    async def run(database: Database) -> int:
-        there = await distribute_calls(database, shards)
-        state = await rollup_state(database)
-        if state is RollupState.FILLING:
-            await enable_rollups(database, lambda *_: None)
-        return there
-
-    there = with_database(load_settings(), run)
+    there = with_database(load_settings(), lambda database: distribute_calls(database, shards))
     if there:
         typer.echo(f"The calls are distributed already, over {there:,} shards.")
     else:

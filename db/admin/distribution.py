@@ -17,7 +17,13 @@ from call_analytics.db.errors import OperatorError
 from call_analytics.db.models import Assistant, Organization, User, UserApiKey
 from call_analytics.db.placement import Placement
 from call_analytics.db.rollups.layout import rollups_state
-from call_analytics.db.rollups.upkeep import create_rollups, remove_rollups, without_queueing
+from call_analytics.db.rollups.state import RollupState, rollup_state
+from call_analytics.db.rollups.upkeep import (
+    create_rollups,
+    enable_rollups,
+    remove_rollups,
+    without_queueing,
+)
 
 # Referenced tables come before those that refer to them.
 EVERYWHERE = tuple(table.__tablename__ for table in (Organization, User, UserApiKey, Assistant))
@@ -65,8 +71,8 @@ WHERE citus_is_coordinator() AND result <> 'logical'
 async def distribute_calls(database: Database, shards: int) -> int:
     """Distribute the calls of a managed database, and their rollups, over a Citus cluster.
 
-    Calls that are there are moved. Rollups are made anew, empty and not filled. Returns how many
-    shards there were already; then nothing is changed.
+    Calls that are there are moved, and rollups are made anew. Returns how many shards there were
+    already; then only rollups are filled, where that was cut short.
 
     Raises:
         OperatorError: where the database is not a managed one, or cannot be distributed.
@@ -79,6 +85,8 @@ async def distribute_calls(database: Database, shards: int) -> int:
         there = await connection.run_sync(shards_of_calls)
     if not there:
         await without_queueing(database, lambda connection: _distribute(connection, shards))
+    if await rollup_state(database) is RollupState.FILLING:
+        await enable_rollups(database, lambda *_: None)
     return there
 
 

@@ -10,7 +10,6 @@ import pytest
 from call_analytics.db.addresses import parse_database_url
 from call_analytics.db.admin.distribution import distribute_calls
 from call_analytics.db.engine import create_engine
-from call_analytics.db.rollups.upkeep import enable_rollups
 from tests.citus.cluster import SETTING, CitusCluster
 from tests.conftest import migrate
 from tests.platform import Platform
@@ -59,7 +58,6 @@ def database_url(plain_url: str, runner: asyncio.Runner) -> str:
     async def distribute() -> None:
         database = create_engine(parse_database_url(plain_url), read_only=False)
         assert await distribute_calls(database, SHARDS) == 0
-        await enable_rollups(database, lambda *_: None)
         await database.dispose()
 
     runner.run(distribute())
