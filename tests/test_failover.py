@@ -34,6 +34,8 @@ BEFORE_FAILOVER, AFTER_FAILOVER = 40, 20
 BOUND = 5
 """How old an answer may be, in seconds."""
 READERS = 3
+PAUSE = 0.05
+"""Seconds between what a reader asks, so that the rest of the machine is not starved."""
 QUERY = {
     "query": "{ callAnalytics { totalCalls completedCalls totalDuration dailyStats { total } "
     "topAssistants { calls } } }"
@@ -153,7 +155,7 @@ def _writing(servers: Replicated, oracle: Oracle) -> Iterator[None]:
         while not has_ended.is_set():
             with oracle.may_write:
                 oracle.write_ended(is_committed=await _write(database, servers.platform))
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
         await database.dispose()
 
     with _in_thread(lambda has_ended: asyncio.run(write_all(has_ended))):
@@ -182,12 +184,13 @@ async def _write(database: Database, platform: Platform) -> bool:
 
 @contextmanager
 def _reading(client: TestClient, oracle: Oracle, headers: dict[str, str]) -> Iterator[None]:
-    """Several who ask all the time."""
+    """Several who ask, again and again."""
 
     def read_all(has_ended: threading.Event) -> None:
         while not has_ended.is_set():
             asked_at = time.monotonic()
             oracle.judge(asked_at, client.post("/graphql", json=QUERY, headers=headers).json())
+            has_ended.wait(PAUSE)
 
     with ExitStack() as readers:
         for _ in range(READERS):

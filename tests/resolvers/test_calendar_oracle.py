@@ -77,7 +77,7 @@ def _as_arguments(asked: Asked) -> dict[str, Any]:
 
 
 @given(data=st.data())
-@hypothesis_settings(max_examples=400)
+@hypothesis_settings(max_examples=200)
 def test_a_window_is_the_oracle_s(data: st.DataObject) -> None:
     case = Case(data.draw)
 

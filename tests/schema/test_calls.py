@@ -163,7 +163,7 @@ def _in_order(pages: list[dict[str, Any]], walk: Walk) -> list[dict[str, Any]]:
 
 @pytest.mark.generates_documents
 @given(walk=walks)
-@hypothesis_settings(max_examples=40)
+@hypothesis_settings(max_examples=25)
 def test_the_pages_of_any_list_are_the_oracle_s(platform: Platform, walk: Walk) -> None:
     its = _fill(platform, walk)
     expected = its.expected()
@@ -206,7 +206,7 @@ changes = st.lists(
 
 @pytest.mark.generates_documents
 @given(walk=walks, writes=st.lists(changes, max_size=8))
-@hypothesis_settings(max_examples=30)
+@hypothesis_settings(max_examples=20)
 def test_a_walk_beside_writers_meets_each_call_that_stays_once(
     platform: Platform, walk: Walk, writes: list[list[tuple[str, int, Any]]]
 ) -> None:

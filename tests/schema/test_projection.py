@@ -156,7 +156,7 @@ def _selections(draw: st.DrawFn, depth: int = 2) -> str:
     as_list=False,
     root="items",
 )
-@hypothesis_settings(max_examples=600)
+@hypothesis_settings(max_examples=300)
 def test_any_selection_of_any_rows_comes_to_the_same(
     selection: str, fragment: str, rows: tuple[Any, ...], as_list: bool, root: str
 ) -> None:

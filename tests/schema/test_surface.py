@@ -228,7 +228,7 @@ def _expected(fields: list[Field], answer: Answer) -> dict[str, Any]:
 
 @pytest.mark.generates_documents
 @given(asked=questions())
-@hypothesis_settings(max_examples=40)
+@hypothesis_settings(max_examples=25)
 def test_any_question_gets_the_oracle_s_answer(platform: Platform, asked: Asked) -> None:
     organization, assistants = _fill(platform, asked)
     ids = None if asked.assistants is None else [assistants[n] for n in asked.assistants]

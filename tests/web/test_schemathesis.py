@@ -87,7 +87,7 @@ def test_no_valid_document_is_a_fault(base: str, tenant: Tenant, field: str) -> 
         if isinstance(result, Ok)
     }
 
-    @hypothesis_settings(max_examples=100)
+    @hypothesis_settings(max_examples=50)
     @given(case=operations[f"Query.{field}"].as_strategy())
     def check(case: schemathesis.Case[Any]) -> None:
         response = case.call(headers=tenant.headers)
