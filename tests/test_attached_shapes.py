@@ -188,6 +188,34 @@ def test_calls_of_nobody_count_for_nobody(shaped: Callable[[str], Shaped], reade
     platform.assert_right(reader_url, from_rollups=True)
 
 
+def test_a_status_that_is_missing_is_shown_as_empty(
+    shaped: Callable[[str], Shaped], reader_url: str
+) -> None:
+    """And its calls are found by what is shown."""
+    platform = shaped("nullable")
+    for number, status in enumerate((None, None, "", "busy")):
+        platform.add(number, status=status, duration=5)
+    query = (
+        "{ callAnalytics(period: LAST_90_DAYS) { otherCalls statuses { status calls duration } "
+        'calls(statuses: [""]) { totalCount nodes { status } } } }'
+    )
+    app = create_app(Settings.model_validate({"database_url": reader_url}), clock=lambda: NOW)
+    with TestClient(app) as client:
+        headers = {"Authorization": f"Bearer {platform.key}"}
+        answer = client.post("/graphql", json={"query": query}, headers=headers).json()
+
+    assert answer["data"] == {
+        "callAnalytics": {
+            "otherCalls": 4,
+            "statuses": [
+                {"status": "", "calls": 3, "duration": 15},
+                {"status": "busy", "calls": 1, "duration": 5},
+            ],
+            "calls": {"totalCount": 3, "nodes": [{"status": ""}] * 3},
+        }
+    }
+
+
 def test_a_partitioned_table_is_read_itself(
     shaped: Callable[[str], Shaped], reader_url: str
 ) -> None:

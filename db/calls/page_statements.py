@@ -24,6 +24,7 @@ from sqlalchemy.sql.elements import Label
 from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.prepared import PreparedSelect
+from call_analytics.db.figures.query import STATUS
 from call_analytics.db.figures.sources import ASSISTANT_IDS
 from call_analytics.db.figures.tile_tables import TILE_TABLES
 from call_analytics.db.functions import among, is_between, is_instant
@@ -149,7 +150,7 @@ def _is_of(calls: FromClause, shape: PageShape, dialect: Dialect) -> ColumnEleme
     if not shape.has_statuses:
         return true()
     statuses = TILE_TABLES[dialect.name].values(STATUSES, String())
-    return among(calls.c.status, select(statuses.c.value).scalar_subquery())
+    return among(STATUS.of_call(calls.c), select(statuses.c.value).scalar_subquery())
 
 
 def _asked_ids(dialect: Dialect) -> Select[tuple[int]]:
@@ -202,7 +203,7 @@ def _columns() -> list[Label[Any]]:
         func.coalesce(Assistant.is_active, true()).label("is_active"),
         calls.to_phone_number.label("to_phone_number"),
         calls.customer_phone_number.label("customer_phone_number"),
-        func.coalesce(calls.status, empty).label("status"),
+        STATUS.of_call(calls).label("status"),
         calls.duration.label("duration"),
         case((is_instant(calls.started_at), calls.started_at)).label("started_at"),
         case((is_instant(calls.ended_at), calls.ended_at)).label("ended_at"),

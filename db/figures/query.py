@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, String, case
+from sqlalchemy import BigInteger, ColumnElement, String, case, func, literal_column
 from sqlalchemy.types import TypeEngine
 
 from call_analytics.db.figures.measures import CALLS, Measure, is_averaged
@@ -103,8 +103,13 @@ ASSISTANT = Dimension(
 """Rows of an assistant carry its name besides, as ``assistant_name``."""
 
 
-STATUS = Dimension("status", String(), lambda calls: calls.status, is_stored=False)
-"""As it is stored."""
+STATUS = Dimension(
+    "status",
+    String(),
+    lambda calls: func.coalesce(calls.status, literal_column("''")),
+    is_stored=False,
+)
+"""As it is stored; empty where a platform has stored none."""
 AVERAGED_DURATION = Dimension(
     "averaged_duration",
     BigInteger(),
