@@ -1,8 +1,7 @@
 """Databases that go away, hang, fill up and come back: refusals meanwhile, answers afterwards."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from starlette.testclient import TestClient
 from call_analytics.db.engine import transaction
 from call_analytics.server import create_app
 from call_analytics.settings import Settings
+from tests.command import wait_until
 from tests.conftest import migrate
 from tests.platform import NOW, Platform, recorded_statements
 from tests.postgres import PostgresCluster
@@ -154,7 +154,7 @@ def test_requests_wait_for_a_connection_of_the_service(
                     clients.submit(client.get, f"{REST}?period={period}", headers=headers)
                     for period in ("1d", "7d")
                 ]
-                _wait_until(lambda: _numbers(client)["connection_waits"] == 1)
+                wait_until(lambda: _numbers(client)["connection_waits"] == 1)
                 await asyncio.sleep(2.5)
                 assert client.get("/readyz").status_code == 200
                 assert [one.done() for one in asked] == [False, False]
@@ -183,12 +183,12 @@ def test_who_waits_too_long_hears_that_the_service_is_busy(
             async with transaction(shared_platform.writer) as connection:
                 await connection.execute(text("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"))
                 running = clients.submit(client.get, REST, headers=headers)
-                _wait_until(lambda: _numbers(client)["connections_in_use"] == 1)
+                wait_until(lambda: _numbers(client)["connections_in_use"] == 1)
                 waited = client.post("/graphql", json=QUERY, headers={**STRICT, **headers})
                 return waited, running.result(60)
 
         answer, other = shared_platform.run(ask_beside_a_lock())
-        _wait_until(lambda: _numbers(client)["connections_in_use"] == 0)
+        wait_until(lambda: _numbers(client)["connections_in_use"] == 0)
         _assert_answers(client, headers)
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -213,6 +213,23 @@ def test_telemetry_answers_while_the_database_hangs(
         _assert_answers(client, headers)
 
     assert page["rollup_backlog"] == backlog
+
+
+def test_folding_gives_up_a_database_that_hangs_and_goes_on_when_it_is_back(
+    own_cluster: PostgresCluster,
+    platform: Platform,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("call_analytics.db.replicas.databases.LONGEST_FOLD_SECONDS", 1)
+    changes = {"telemetry_token": "token", "compaction_seconds": 0.05, "connect_timeout_seconds": 2}
+    with _client(platform, **changes) as client:
+        _headers(platform, calls=1)
+        wait_until(lambda: _numbers(client)["rollup_backlog"] == 0)
+        with own_cluster.frozen():
+            wait_until(lambda: "rollups are not folded" in caplog.text)
+        _headers(platform, calls=1)
+        wait_until(lambda: _numbers(client)["rollup_backlog"] == 0)
 
 
 def test_a_sqlite_file_may_be_replaced(
@@ -245,13 +262,6 @@ def test_a_sqlite_file_may_be_replaced(
         assert client.get(REST, headers=new).json()["total_calls"] == 2
 
     assert "the database's file was replaced; the new one is opened" in caplog.messages
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _numbers(client: TestClient) -> dict[str, float]:

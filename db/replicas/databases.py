@@ -23,6 +23,9 @@ from call_analytics.db.rollups.state import rollup_backlog
 
 BACKLOG_SECONDS = 2
 """How long ``/metrics`` waits for the number of rollup rows; Prometheus waits 10 for the page."""
+LONGEST_FOLD_SECONDS = 3_600
+"""No statement of folding takes nearly as long. Without a limit it would wait for ever for a
+primary whose machine has gone without a word."""
 OPERATORS_CONNECTIONS = 2
 """One for ``/readyz`` and one for ``/metrics``."""
 
@@ -83,7 +86,7 @@ class Databases:
         """
         work: list[Coroutine[Any, Any, None]] = []
         if fold_seconds:
-            work.append(fold_regularly(self._writer(None), seconds=fold_seconds))
+            work.append(fold_regularly(self._writer(LONGEST_FOLD_SECONDS), seconds=fold_seconds))
         if self._replicas:
             # A primary whose machine has gone must not keep it from asking the next one.
             work.append(self._ages.keep_up(self._writer(self._waits.connect)))
@@ -134,7 +137,7 @@ class Databases:
             )
         )
 
-    def _writer(self, statement_timeout: float | None) -> Database:
+    def _writer(self, statement_timeout: float) -> Database:
         return self._opening(
             create_engine(
                 self._primary,
