@@ -58,7 +58,7 @@ def base(database_url: str) -> Iterator[str]:
 def test_rest_is_as_its_openapi_document_says(
     base: str, tenant: Tenant, tmp_path: Path, path: str, with_key: bool
 ) -> None:
-    options = ["--include-path", path, "--max-examples", "50", "--no-color"]
+    options = ["--include-path", path, "--max-examples", "25", "--no-color"]
     options += ["--suppress-health-check", "too_slow"]  # as on a busy machine
     if with_key:
         options += ["--header", f"Authorization: Bearer {tenant.key}"]
