@@ -227,12 +227,8 @@ async def _opened(url: str) -> AsyncIterator[Database]:
 
 @contextmanager
 def _postgresql() -> Iterator[str]:
-    cluster = PostgresCluster(CONFIGURATION)
-    cluster.start()
-    try:
+    with PostgresCluster(CONFIGURATION) as cluster:
         yield cluster.url("postgres")
-    finally:
-        cluster.remove()
 
 
 @contextmanager

@@ -38,12 +38,8 @@ def main(
     calls: Annotated[int, typer.Option(help="Calls of the organization that asks.")] = 200_000,
 ) -> None:
     """Measure answers with so many partitions (1, 8 and 64 unless said otherwise)."""
-    cluster = PostgresCluster()
-    cluster.start()
-    try:
+    with PostgresCluster() as cluster:
         asyncio.run(_measure(cluster, parts or [1, 8, 64], calls))
-    finally:
-        cluster.remove()
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ def measure(
     """Requests per second for 16 connections, and milliseconds (median) that one client waits."""
     found: dict[str, dict[str, float]] = {"per second": {}, "milliseconds": {}}
     with ExitStack() as stack:
-        clusters = [stack.enter_context(_started(PostgresCluster(configuration)))]
+        clusters = [stack.enter_context(PostgresCluster(configuration))]
         keys = asyncio.run(prepare(clusters[0].url("postgres")))
         for _ in range(2):
             copy = PostgresCluster(configuration, primary=clusters[0])
-            clusters.append(stack.enter_context(_started(copy)))
+            clusters.append(stack.enter_context(copy))
         servers = {
             name: stack.enter_context(_serving(clusters[0], clusters[1 : 1 + replicas]))
             for name, replicas in SERVERS.items()
@@ -59,15 +59,6 @@ def ratios(measured: dict[str, dict[str, float]]) -> Iterator[str]:
     waits = measured["milliseconds"]
     ratio = waits["two too far behind"] / waits["no replica, then"]
     yield f"milliseconds, two replicas too far behind / none = {ratio:.2f}"
-
-
-@contextmanager
-def _started(cluster: PostgresCluster) -> Iterator[PostgresCluster]:
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.remove()
 
 
 @contextmanager

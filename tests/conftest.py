@@ -109,9 +109,8 @@ def cluster() -> Iterator[PostgresCluster]:
     except OSError as error:
         missing(f"PostgreSQL ({error})")
         raise
-    shared.start()
-    yield shared
-    shared.remove()
+    with shared:
+        yield shared
 
 
 @pytest.fixture(scope="session")
@@ -201,10 +200,8 @@ def tenant(platform: Platform) -> Tenant:
 @pytest.fixture
 def own_cluster() -> Iterator[PostgresCluster]:
     """A PostgreSQL of the test's own, which it may stop, and whose processes it may kill."""
-    cluster = PostgresCluster()
-    cluster.start()
-    yield cluster
-    cluster.remove()
+    with PostgresCluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

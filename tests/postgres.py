@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -66,7 +67,10 @@ def fast_place() -> str:
 
 
 class PostgresCluster:
-    """A PostgreSQL cluster of its own, stopped when created; a standby is one of ``primary``."""
+    """A PostgreSQL cluster of its own; a standby is one of ``primary``.
+
+    It is stopped when created. In a ``with`` block it runs, and is deleted at the block's end.
+    """
 
     def __init__(
         self,
@@ -91,6 +95,13 @@ class PostgresCluster:
             self._copy(primary)
         with (self._data / "postgresql.auto.conf").open("a") as settings:
             settings.write(configuration.format(directory=self.directory))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
     def _copy(self, primary: "PostgresCluster") -> None:
         options = ("-U", "postgres", "-c", "fast", "--no-sync", "-R")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from starlette.testclient import TestClient
@@ -61,21 +61,12 @@ def address(
 @contextmanager
 def replicated(runner: asyncio.Runner, configuration: str = "") -> Iterator[Replicated]:
     """A primary with two standbys; the configuration is of all three."""
-    clusters: list[PostgresCluster] = []
-    try:
-        primary = PostgresCluster()
-        clusters.append(primary)
-        primary.start()
+    with ExitStack() as stack:
+        primary = stack.enter_context(PostgresCluster())
         for setting in filter(None, configuration.split(";")):
             primary.execute(f"ALTER SYSTEM SET {setting}")
         runner.run(migrate(primary.url("postgres")))
-        for _ in range(2):
-            standby = PostgresCluster(primary=primary)
-            clusters.append(standby)
-            standby.start()
+        one, another = (stack.enter_context(PostgresCluster(primary=primary)) for _ in range(2))
         platform = Platform(primary.url("postgres"), runner)
-        yield Replicated(primary, (clusters[1], clusters[2]), platform)
+        yield Replicated(primary, (one, another), platform)
         platform.close()
-    finally:
-        for cluster in reversed(clusters):
-            cluster.remove()

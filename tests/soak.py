@@ -337,22 +337,21 @@ def _figures(answer: Any, *, is_rest: bool) -> tuple[int, int, int]:
 def main(seconds: Annotated[float, typer.Option(help="How long the load lasts.")] = 150) -> None:
     """Soak the service."""
     began = time.monotonic()
-    cluster = PostgresCluster(CONFIGURATION)
-    try:
-        cluster.start()
+    with (
+        PostgresCluster(CONFIGURATION) as cluster,
+        tempfile.TemporaryDirectory() as directory,
+        asyncio.Runner() as runner,
+    ):
         url = cluster.url("postgres")
-        with tempfile.TemporaryDirectory() as directory, asyncio.Runner() as runner:
-            runner.run(migrate(url))
-            platform = Platform(url, runner)
-            settings = {"DATABASE_URL": url, **SETTINGS}
-            with started(Path(directory), "serve", **settings) as (base, process):
-                soak = Soak(platform, base, psutil.Process(process.pid))
-                runner.run(soak.run(cluster, seconds))
-            platform.close()
-            verified = run(Path(directory), "rollups", "verify", DATABASE_URL=url)
-            is_well = soak.report()
-    finally:
-        cluster.remove()
+        runner.run(migrate(url))
+        platform = Platform(url, runner)
+        settings = {"DATABASE_URL": url, **SETTINGS}
+        with started(Path(directory), "serve", **settings) as (base, process):
+            soak = Soak(platform, base, psutil.Process(process.pid))
+            runner.run(soak.run(cluster, seconds))
+        platform.close()
+        verified = run(Path(directory), "rollups", "verify", DATABASE_URL=url)
+        is_well = soak.report()
     print(f"rollups: {verified.stdout.strip().splitlines()[-1]}")
     print(f"{time.monotonic() - began:.0f} seconds")
     sys.exit(0 if is_well and verified.returncode == 0 else 1)

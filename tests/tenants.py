@@ -19,6 +19,14 @@ class Tenant(NamedTuple):
         return self.headers["Authorization"].removeprefix("Bearer ")
 
 
+def make_headers(platform: Platform, *, calls: int) -> dict[str, str]:
+    """The headers of another organization, whose one assistant has so many calls."""
+    organization = platform.add_organization()
+    assistant = platform.add_assistant(organization)
+    platform.add_calls([{"assistant_id": assistant} for _ in range(calls)])
+    return {"Authorization": f"Bearer {platform.add_key(organization)}"}
+
+
 def make_tenant(platform: Platform) -> Tenant:
     """Another such organization."""
     organization = platform.add_organization()

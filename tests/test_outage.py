@@ -18,6 +18,7 @@ from tests.command import wait_until
 from tests.conftest import migrate
 from tests.platform import NOW, Platform, recorded_statements
 from tests.postgres import PostgresCluster
+from tests.tenants import make_headers
 
 REST = "/api/v1/calls/analytics"
 TOKEN = {"Authorization": "Bearer token"}
@@ -39,7 +40,7 @@ def platform(own_platform: Platform) -> Platform:
 @pytest.fixture
 def headers(platform: Platform) -> dict[str, str]:
     """The key of an organization that has one call."""
-    return _headers(platform, calls=1)
+    return make_headers(platform, calls=1)
 
 
 @pytest.fixture
@@ -48,14 +49,6 @@ def shared_platform(postgres_url: str, runner: asyncio.Runner) -> Iterator[Platf
     shared = Platform(postgres_url, runner)
     yield shared
     shared.close()
-
-
-def _headers(platform: Platform, *, calls: int) -> dict[str, str]:
-    """The key of another organization, that has so many calls."""
-    organization = platform.add_organization()
-    assistant = platform.add_assistant(organization)
-    platform.add_calls([{"assistant_id": assistant} for _ in range(calls)])
-    return {"Authorization": f"Bearer {platform.add_key(organization)}"}
 
 
 def _client(platform: Platform, **changes: Any) -> TestClient:
@@ -101,7 +94,7 @@ def test_a_database_that_hangs_is_given_up(
 
 
 def test_a_table_that_is_locked_is_given_up(shared_platform: Platform) -> None:
-    headers = _headers(shared_platform, calls=1)
+    headers = make_headers(shared_platform, calls=1)
     with _client(shared_platform, statement_timeout_seconds=2) as client:
 
         async def ask_beside_a_lock() -> None:
@@ -141,7 +134,7 @@ def test_requests_wait_for_a_connection_of_the_service(
     shared_platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Longer than a new connection may take; readiness and telemetry do not wait."""
-    headers = _headers(shared_platform, calls=1)
+    headers = make_headers(shared_platform, calls=1)
     changes = {"pool_size": 1, "connect_timeout_seconds": 2, "telemetry_token": "token"}
     with _client(shared_platform, **changes) as client, ThreadPoolExecutor(2) as clients:
         _assert_answers(client, headers)
@@ -174,7 +167,7 @@ def test_requests_wait_for_a_connection_of_the_service(
 def test_who_waits_too_long_hears_that_the_service_is_busy(
     shared_platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = _headers(shared_platform, calls=1)
+    headers = make_headers(shared_platform, calls=1)
     changes = {"pool_size": 1, "request_timeout_seconds": 5, "telemetry_token": "token"}
     with _client(shared_platform, **changes) as client, ThreadPoolExecutor(1) as clients:
         _assert_answers(client, headers)
@@ -224,11 +217,11 @@ def test_folding_gives_up_a_database_that_hangs_and_goes_on_when_it_is_back(
     monkeypatch.setattr("call_analytics.db.replicas.databases.LONGEST_FOLD_SECONDS", 1)
     changes = {"telemetry_token": "token", "compaction_seconds": 0.05, "connect_timeout_seconds": 2}
     with _client(platform, **changes) as client:
-        _headers(platform, calls=1)
+        make_headers(platform, calls=1)
         wait_until(lambda: _numbers(client)["rollup_backlog"] == 0)
         with own_cluster.frozen():
             wait_until(lambda: "rollups are not folded" in caplog.text)
-        _headers(platform, calls=1)
+        make_headers(platform, calls=1)
         wait_until(lambda: _numbers(client)["rollup_backlog"] == 0)
 
 
@@ -240,7 +233,7 @@ def test_a_sqlite_file_may_be_replaced(
     def fill(file: Path, calls: int) -> dict[str, str]:
         runner.run(migrate(f"sqlite:///{file}"))
         platform = Platform(f"sqlite:///{file}", runner)
-        headers = _headers(platform, calls=calls)
+        headers = make_headers(platform, calls=calls)
         platform.close()
         return headers
 

@@ -21,6 +21,7 @@ from tests.db.rollups.agreement import differences
 from tests.platform import Platform
 from tests.postgres import PostgresCluster
 from tests.replicated import Replicated, address, replicated
+from tests.tenants import make_headers
 
 QUERY = {"query": "{ callAnalytics { totalCalls } }"}
 TOKEN = {"Authorization": "Bearer token"}
@@ -38,13 +39,6 @@ def own(runner: asyncio.Runner) -> Iterator[Replicated]:
     """Servers that a test may kill."""
     with replicated(runner) as servers:
         yield servers
-
-
-def _key(platform: Platform, *, calls: int) -> dict[str, str]:
-    organization = platform.add_organization()
-    assistant = platform.add_assistant(organization)
-    platform.add_calls([{"assistant_id": assistant} for _ in range(calls)])
-    return {"Authorization": f"Bearer {platform.add_key(organization)}"}
 
 
 def _in_use(client: TestClient) -> int:
@@ -68,7 +62,7 @@ def test_replicas_answer_and_tell_how_old_they_are(
     shared: Replicated, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "call_analytics")
-    headers = _key(shared.platform, calls=3)
+    headers = make_headers(shared.platform, calls=3)
     with shared.client(max_staleness_seconds=60) as client:
         wait_until(lambda: _in_use(client) == 2)
         wait_until(lambda: _ask(client, headers)[0] == 3)
@@ -96,7 +90,7 @@ def test_replicas_answer_and_tell_how_old_they_are(
 def test_an_answer_that_would_be_too_old_comes_from_the_primary(
     shared: Replicated, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = _key(shared.platform, calls=1)
+    headers = make_headers(shared.platform, calls=1)
     with shared.client() as client:
         wait_until(lambda: _in_use(client) == 2)
         wait_until(lambda: _ask(client, headers)[0] == 1)
@@ -136,7 +130,7 @@ def test_a_new_key_is_asked_of_the_primary(shared: Replicated) -> None:
         wait_until(lambda: _in_use(client) == 2)
         shared.replay(is_on=False)
         try:
-            headers = _key(shared.platform, calls=1)
+            headers = make_headers(shared.platform, calls=1)
             count, extensions = _ask(client, headers)
             nobody = client.post("/graphql", json=QUERY, headers={"Authorization": "Bearer x"})
         finally:
@@ -150,7 +144,7 @@ def test_a_new_key_is_asked_of_the_primary(shared: Replicated) -> None:
 
 @pytest.mark.parametrize("trouble", ["frozen", "stopped"])
 def test_a_replica_that_does_not_answer_is_not_asked(shared: Replicated, trouble: str) -> None:
-    headers = _key(shared.platform, calls=1)
+    headers = make_headers(shared.platform, calls=1)
     first, second = shared.standbys
     with shared.client(statement_timeout_seconds=2, max_staleness_seconds=60) as client:
         wait_until(lambda: _in_use(client) == 2)
@@ -175,7 +169,7 @@ def _stopped(cluster: PostgresCluster) -> Iterator[None]:
 
 def test_a_statement_that_recovery_cancels_is_answered_by_the_primary(shared: Replicated) -> None:
     """The standby takes over a lock that the statement is in the way of, and does not wait."""
-    headers = _key(shared.platform, calls=1)
+    headers = make_headers(shared.platform, calls=1)
     for standby in shared.standbys:
         standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
         standby.execute("SELECT pg_reload_conf()")
@@ -189,7 +183,7 @@ def test_a_statement_that_recovery_cancels_is_answered_by_the_primary(shared: Re
 
 def test_readers_go_on_while_another_server_becomes_the_primary(own: Replicated) -> None:
     first, second = own.standbys
-    headers = _key(own.platform, calls=1)
+    headers = make_headers(own.platform, calls=1)
     with own.client(max_staleness_seconds=60) as client:
         wait_until(lambda: _in_use(client) == 2)
         wait_until(lambda: _ask(client, headers)[0] == 1)
@@ -204,7 +198,7 @@ def test_readers_go_on_while_another_server_becomes_the_primary(own: Replicated)
         promoted.assistants, promoted.calls = own.platform.assistants, own.platform.calls
         promoted._ids = own.platform._ids
         promoted.add_calls([{"assistant_id": promoted.assistants[-1]["id"]}])
-        another = _key(promoted, calls=2)
+        another = make_headers(promoted, calls=2)
         assert client.post("/graphql", json=QUERY, headers=another).status_code == 200
         wait_until(lambda: _ask(client, another)[0] == 2)
         wait_until(lambda: _ask(client, headers)[0] == 2)
@@ -217,7 +211,7 @@ def test_readers_go_on_while_another_server_becomes_the_primary(own: Replicated)
 def test_nothing_is_folded_on_a_standby(
     shared: Replicated, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = _key(shared.platform, calls=1)
+    headers = make_headers(shared.platform, calls=1)
     standby = shared.standbys[0]
     changes = {
         "database_url": address(standby, kind="any"),
@@ -244,7 +238,7 @@ def test_without_rollups_the_position_in_the_log_tells_the_age(
 ) -> None:
     """As in the database of a platform, to which this service may not write."""
     platform = shared.platform
-    headers = _key(platform, calls=1)
+    headers = make_headers(platform, calls=1)
     platform.run(disable_rollups(platform.writer))
     try:
         with shared.client() as client:
@@ -282,7 +276,7 @@ def test_the_replica_of_a_platform_answers(
                 (grant,) = {line.partition(": GRANT ")[2] for line in _without_heartbeat(caplog)}
                 shared.primary.execute(f"GRANT {grant}", "attached")
             caplog.clear()
-            headers = _key(owner, calls=1)
+            headers = make_headers(owner, calls=1)
             with attached.client() as client:
                 wait_until(lambda: _in_use(client) == 2)
                 wait_until(partial(_has_a_call, client, headers))

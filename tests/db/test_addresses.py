@@ -116,10 +116,8 @@ def test_an_address_is_read_without_its_file(tmp_path: Path) -> None:
 @pytest.fixture
 def standby(own_cluster: PostgresCluster) -> Iterator[PostgresCluster]:
     """A standby of a PostgreSQL of the test's own."""
-    copy = PostgresCluster(primary=own_cluster)
-    copy.start()
-    yield copy
-    copy.remove()
+    with PostgresCluster(primary=own_cluster) as copy:
+        yield copy
 
 
 @pytest.mark.parametrize("kind", ["primary", "read-write"])
