@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, case, extract, func, select
 
 from call_analytics.db.models import Assistant, Call
 
-BY_INDEX = dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off")
+BY_INDEX = dict.fromkeys(("enable_seqscan", "enable_nestloop", "enable_bitmapscan"), "off")
 """Settings with which PostgreSQL reads calls through the covering index, as the service does."""
 
 

@@ -24,7 +24,7 @@ ZONES = ("UTC", "America/New_York", "Asia/Kolkata")
 LENGTH = timedelta(days=90)
 TIMES = 200
 WRITES = 10_000
-COVERING_INDEX = "ix_calls_analytics"
+COVERING_INDEX = "ix_calls_organization_started"
 
 
 async def daily_series(reader: Database, slug: str) -> dict[str, float]:
