@@ -50,6 +50,8 @@ DATABASES = {
 """The fixture of each managed database."""
 in_parts_too = pytest.mark.parametrize("database_url", DATABASES, indirect=True)
 """Runs a test on a partitioned database, too."""
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Runs a test on SQLite alone: which database it is plays no part in it."""
 
 PARTS = 5
 

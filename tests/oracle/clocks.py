@@ -66,8 +66,8 @@ def buckets(
     day = (first - margin).astimezone(UTC).date()
     found: dict[Any, list[Piece]] = {}
     while day <= (last + margin).astimezone(UTC).date():
-        for piece in _pieces(zone, day):
-            found.setdefault(bucket_name(step, zone, piece.start, week_starts_on), []).append(piece)
+        for name, pieces in _pieces_by_name(step, zone, week_starts_on, day):
+            found.setdefault(name, []).extend(pieces)
         day += timedelta(days=1)
     return {
         name: Bucket(pieces[0].start, pieces[-1].end, tuple(pieces))
@@ -77,6 +77,17 @@ def buckets(
 
 def _shown(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+@lru_cache(maxsize=8192)
+def _pieces_by_name(
+    step: str, zone: ZoneInfo, week_starts_on: int, day: date
+) -> tuple[tuple[Any, tuple[Piece, ...]], ...]:
+    """The pieces of a UTC day, by the bucket that they are in."""
+    found: dict[Any, list[Piece]] = {}
+    for piece in _pieces(zone, day):
+        found.setdefault(bucket_name(step, zone, piece.start, week_starts_on), []).append(piece)
+    return tuple((name, tuple(pieces)) for name, pieces in found.items())
 
 
 @lru_cache(maxsize=8192)

@@ -139,6 +139,12 @@ CASES: list[tuple[str, str]] = [
 ]
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here is the same on every database."""
+    return sqlite_url
+
+
 @pytest.mark.parametrize(("asked", "message"), CASES, ids=[message for _, message in CASES])
 def test_it_is_refused_before_any_statement(ask: Ask, asked: str, message: str) -> None:
     ask("{ callAnalytics { totalCalls } }")  # it looks for rollups

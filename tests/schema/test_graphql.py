@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from call_analytics.resolvers.window import ROLLING, Period
 from call_analytics.schema.scalars import IANA_TIME_ZONES, RFC_3339
-from tests.conftest import Ask
+from tests.conftest import Ask, on_sqlite
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
 from tests.tenants import Tenant, make_tenant
 
@@ -182,6 +182,7 @@ VALUES = (
 VARIABLE = "query($p: Period!) { callAnalytics(period: $p) { id } }"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("document", "value", "problem"),
     [
@@ -223,6 +224,7 @@ def test_code_generators_learn_the_form_of_dates_and_times(client: TestClient) -
     assert {one["specifiedByURL"] for one in types} == {None, RFC_3339, IANA_TIME_ZONES}
 
 
+@on_sqlite
 @pytest.mark.parametrize("limit", [0, -1, 101, 2**31 - 1])
 def test_an_absurd_limit_is_refused_before_any_statement(ask: Ask, limit: int) -> None:
     ask("{ callAnalytics { totalCalls } }")
@@ -247,6 +249,7 @@ def test_an_absurd_limit_is_refused_before_any_statement(ask: Ask, limit: int) -
     }
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "headers",
     [

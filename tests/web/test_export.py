@@ -18,7 +18,7 @@ from call_analytics.db.calls.importing import ImportTarget, import_calls
 from call_analytics.db.calls.sources import CallFile
 from call_analytics.db.models import Assistant, Call
 from call_analytics.web.export_request import PERIODS
-from tests.conftest import Ask, ServiceFactory
+from tests.conftest import Ask, ServiceFactory, on_sqlite
 from tests.platform import NOW, Platform
 from tests.tenants import Tenant, make_tenant
 
@@ -254,6 +254,7 @@ def test_numbers_are_hidden_where_the_operator_says_so(
         assert "***0002" in text
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("coding", "read"),
     [
@@ -294,6 +295,7 @@ def test_head_tells_what_get_would(client: TestClient, tenant: Tenant) -> None:
     assert client.head(PATH, params={"period": "x"}, headers=tenant.headers).status_code == 422
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "message"),
     [

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from call_analytics.db.models import UserApiKey
+from tests.conftest import on_sqlite
 from tests.platform import PERIOD_DAYS, Platform, recorded_statements
 from tests.tenants import Tenant
 
@@ -60,6 +61,7 @@ def test_one_answer_is_one_statement(client: TestClient, tenant: Tenant) -> None
     assert len(recorded) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -99,6 +101,7 @@ def test_a_revoked_key_is_refused_with_the_same_words(
     assert (response.status_code, response.json()) == (401, UNAUTHENTICATED)
 
 
+@on_sqlite
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
 def test_the_scheme_s_case_plays_no_part(client: TestClient, tenant: Tenant, scheme: str) -> None:
     key = tenant.headers["Authorization"].split()[1]
@@ -106,6 +109,7 @@ def test_the_scheme_s_case_plays_no_part(client: TestClient, tenant: Tenant, sch
     assert client.get(PATH, headers={"Authorization": f"{scheme} {key}"}).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "period"),
     [
@@ -140,6 +144,7 @@ def test_422_for_another_period(
     }
 
 
+@on_sqlite
 def test_the_last_of_a_repeated_parameter_counts(
     client: TestClient, platform: Platform, tenant: Tenant
 ) -> None:
@@ -148,6 +153,7 @@ def test_the_last_of_a_repeated_parameter_counts(
     assert response.json() == platform.expected(tenant.organization_id, "30d")
 
 
+@on_sqlite
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_405_for_another_method(client: TestClient, tenant: Tenant, method: str) -> None:
     response = client.request(method, PATH, headers=tenant.headers)
@@ -168,6 +174,7 @@ def test_head_is_answered_as_get_without_a_body(client: TestClient, tenant: Tena
     assert client.head(PATH).status_code == 401
 
 
+@on_sqlite
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("query", "location"),
