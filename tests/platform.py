@@ -91,6 +91,22 @@ class Platform:
         self.assistants.append(row)
         return int(number)
 
+    def add_assistants(self, organization_id: int, count: int) -> list[int]:
+        """So many assistants of an organization; returns their ids."""
+        ids = [self.next_id() for _ in range(count)]
+        rows: list[oracle.Row] = [
+            {
+                "id": number,
+                "organization_id": organization_id,
+                "user_id": organization_id,
+                "name": f"Assistant {number}",
+            }
+            for number in ids
+        ]
+        self.run(self.execute(insert(Assistant), rows))
+        self.assistants += rows
+        return ids
+
     def add_calls(self, calls: Sequence[oracle.Row]) -> None:
         """Calls; what a row leaves out is filled in."""
         rows = [self.call_row(**call) for call in calls]

@@ -94,7 +94,7 @@ class Soak:
         self._growing_assistant = platform.add_assistant(self.growing)
         self._keys = {name: platform.add_key(name) for name in (self.steady, self.growing)}
         now = datetime.now(UTC).replace(tzinfo=None)
-        assistants = [platform.add_assistant(self.steady) for _ in range(8)]
+        assistants = platform.add_assistants(self.steady, 8)
         platform.add_calls(
             [
                 {

@@ -31,7 +31,7 @@ def make_tenant(platform: Platform) -> Tenant:
     """Another such organization."""
     organization = platform.add_organization()
     key = platform.add_key(organization)
-    assistants = [platform.add_assistant(organization) for _ in range(12)]
+    assistants = platform.add_assistants(organization, 12)
     statuses = ("completed", "failed", "ongoing", "busy", "completed")
     platform.add_calls(
         [

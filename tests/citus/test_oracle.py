@@ -168,7 +168,7 @@ def test_no_answer_is_torn_and_none_is_wrong(platform: Platform, citus: CitusClu
     organizations = []
     for _ in range(6):
         number = platform.add_organization()
-        its = [platform.add_assistant(number) for _ in range(ASSISTANTS)]
+        its = platform.add_assistants(number, ASSISTANTS)
         organizations.append(Organization(number, its))
         organizations[-1].changes.append(Change(organizations[-1].sums(), 0.0, 0.0))
     database = str(platform.writer.url.database)

@@ -23,7 +23,7 @@ def acme(platform: Platform) -> Platform:
     """Two organizations, of which ``acme`` has two assistants, three calls and a key."""
     organization = platform.add_organization("acme")
     platform.add_key(organization)
-    assistants = [platform.add_assistant(organization) for _ in range(2)]
+    assistants = platform.add_assistants(organization, 2)
     platform.add_calls([{"assistant_id": assistants[number // 2]} for number in range(3)])
     other = platform.add_organization("other")
     platform.add_key(other)

@@ -142,7 +142,7 @@ def _written(moment: datetime) -> str:
 def _fill(platform: Platform, walk: Walk) -> Listed:
     platform.clear()
     organization, other = platform.add_organization(), platform.add_organization()
-    assistants = [platform.add_assistant(organization) for _ in range(3)]
+    assistants = platform.add_assistants(organization, 3)
     assistants += [platform.add_assistant(other), 2**31 - 1]
     calls = [
         {"assistant_id": assistants[number], "status": status, "started_at": moment}

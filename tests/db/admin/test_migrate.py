@@ -408,7 +408,7 @@ def test_an_upgrade_under_load_fails_no_request(
     row = key_row(organization, key)
     names, values = ", ".join(row), ", ".join(f"'{value}'" for value in row.values())
     platform.run(_execute(platform, f"INSERT INTO user_api_keys ({names}) VALUES ({values})"))
-    assistants = [platform.add_assistant(organization) for _ in range(20)]
+    assistants = platform.add_assistants(organization, 20)
     add_many_calls(platform, assistants, 100_000)
     expected = platform.expected(organization, "90d")
     assert platform.run(prepare_to_serve(platform.writer)) is DatabaseState.OUTDATED

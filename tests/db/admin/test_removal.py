@@ -28,7 +28,7 @@ def acme(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     monkeypatch.setattr("call_analytics.db.admin.removal.BATCH_CALLS", 10)
     organization = platform.add_organization("acme")
     platform.add_key(organization)
-    assistants = [platform.add_assistant(organization) for _ in range(2)]
+    assistants = platform.add_assistants(organization, 2)
     platform.add_calls([{"assistant_id": assistants[number % 2]} for number in range(17)])
     platform.add_calls([{"assistant_id": platform.add_assistant(platform.add_organization())}])
     return platform

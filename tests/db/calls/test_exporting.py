@@ -87,7 +87,7 @@ def test_the_batches_of_any_export_are_the_oracle_s(
     platform = any_platform
     platform.clear()
     organization, other = platform.add_organization(), platform.add_organization()
-    assistants = [platform.add_assistant(organization) for _ in range(3)]
+    assistants = platform.add_assistants(organization, 3)
     assistants.append(platform.add_assistant(other))
     platform.add_calls(
         [

@@ -131,7 +131,7 @@ def _counted_rows(rows: Any) -> dict[Any, tuple[int, int]]:
 def _fill(platform: Platform, drawn: Case) -> int:
     platform.clear()
     organization = platform.add_organization()
-    assistants = [platform.add_assistant(organization) for _ in range(3)]
+    assistants = platform.add_assistants(organization, 3)
     platform.add_calls(
         [
             {
