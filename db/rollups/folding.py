@@ -12,9 +12,12 @@ import logging
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
+    SelectBase,
     SmallInteger,
     Table,
     and_,
@@ -28,6 +31,7 @@ from sqlalchemy import (
     text,
     true,
     tuple_,
+    union_all,
     update,
 )
 
@@ -120,12 +124,10 @@ def fold_batch(connection: Connection, newest: int) -> int:
     if last is not None:
         in_batch = and_(in_batch, tuple_(*key) <= tuple(last))
     for table in SUMS:
-        for grain in GRAINS:
-            _add(connection, table, _of_log(table, grain, placement, in_batch))
+        _add(connection, table, _of_log(table, placement, in_batch))
     if connection.scalar(select(exists().where(in_batch, columns.calls < 0))):
         for table in SUMS:
-            for grain in GRAINS:
-                _delete_zeros(connection, table, _of_log(table, grain, placement, in_batch))
+            _delete_zeros(connection, table, _of_log(table, placement, in_batch))
     rows = connection.execute(delete(rollup_log).where(in_batch, may_be_folded)).rowcount
     if rows < FOLD_ROWS:
         _sum_up_unknown(connection, placement)
@@ -143,7 +145,7 @@ def _sum_up_unknown(connection: Connection, placement: Placement) -> None:
         return
     newest = connection.scalar(select(func.max(columns.id)))
     before = and_(columns.assistant_id.in_(have_lost), columns.id <= literal_column(str(newest)))
-    sums = [total_of(columns[measure.name]).label(measure.name) for measure in MEASURES]
+    sums = _totals(columns)
     left = (
         select(columns.assistant_id, columns.bucket, *sums)
         .where(before)
@@ -171,28 +173,35 @@ def _is_of_assistant(assistant_id: ColumnElement[int]) -> ColumnElement[bool]:
 
 
 def _of_log(
-    table: Table, grain: Grain, placement: Placement, condition: ColumnElement[bool]
-) -> Select[Any]:
-    """The rows of a table of sums that rows of the log make."""
+    table: Table, placement: Placement, condition: ColumnElement[bool]
+) -> CompoundSelect[Any]:
+    """The rows of a table of sums that rows of the log make, of all grains."""
     columns = rollup_log.c
     owner: Any = columns if placement.keys_log else Assistant
-    its = (
-        select(
-            owner.organization_id.label("organization_id"),
-            _number(grain).label("grain"),
-            grain.bucket_of(columns.bucket).label("bucket"),
-            columns.assistant_id.label("assistant_id"),
-            *(columns[measure.name] for measure in MEASURES),
-        )
-        .select_from(rollup_log)
-        .where(condition)
-    )
+    keys = [owner.organization_id.label("organization_id"), columns.bucket]
+    if "assistant_id" in table.columns:
+        keys.append(columns.assistant_id)
+    its = select(*keys, *_totals(columns)).select_from(rollup_log).where(condition).group_by(*keys)
     if not placement.keys_log:
         its = its.join(Assistant, _is_of_assistant(columns.assistant_id))
-    rows = its.subquery()
+    # Read once: what the other grains add up are fewer rows.
+    quarter_hours = its.cte("quarter_hours")
+    return union_all(*(_coarser(quarter_hours, table, grain) for grain in GRAINS))
+
+
+def _coarser(quarter_hours: CTE, table: Table, grain: Grain) -> Select[Any]:
+    """The rows of a table of sums that make up those of a grain."""
+    number = _number(grain).label("grain")
+    bucket = grain.bucket_of(quarter_hours.c.bucket).label("bucket")
+    others = (column for column in quarter_hours.c if column.name != "bucket")
+    rows = select(number, bucket, *others).subquery()
     keys = [rows.c[column.name] for column in table.primary_key]
-    sums = (total_of(rows.c[measure.name]).label(measure.name) for measure in MEASURES)
-    return select(*keys, *sums).group_by(*keys)
+    return select(*keys, *_totals(rows.c)).group_by(*keys)
+
+
+def _totals(columns: Any) -> list[Any]:  # noqa: ANN401
+    """The measures of rows, added up."""
+    return [total_of(columns[measure.name]).label(measure.name) for measure in MEASURES]
 
 
 def _number(grain: Grain) -> ColumnElement[int]:
@@ -211,7 +220,7 @@ def correct_sums(
 def _add(
     connection: Connection,
     table: Table,
-    rows: Select[Any],
+    rows: SelectBase,
     parameters: dict[str, int] | None = None,
 ) -> None:
     """Add rows to a table of sums."""
@@ -230,7 +239,7 @@ def _add(
     )
 
 
-def _delete_zeros(connection: Connection, table: Table, rows: Select[Any]) -> None:
+def _delete_zeros(connection: Connection, table: Table, rows: SelectBase) -> None:
     """Delete those sums with the keys of these rows that have come to nothing."""
     keys = [column.name for column in table.primary_key]
     changed = rows.subquery()
