@@ -397,11 +397,13 @@ def test_calls_of_assistants_that_are_not_there_are_not_lost(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("revision", ["0001", "0002", "0005"])
+@pytest.mark.parametrize(
+    ("revision", "calls"), [("0001", 100_000), ("0002", 20_000), ("0005", 20_000)]
+)
 def test_an_upgrade_under_load_fails_no_request(
-    empty_postgres_url: str, runner: asyncio.Runner, revision: str
+    empty_postgres_url: str, runner: asyncio.Runner, revision: str, calls: int
 ) -> None:
-    """Before, during and after: the figures of 100,000 calls, which a plain loop counts too."""
+    """Before, during and after: the figures of many calls, which a plain loop counts too."""
     old = OldRelease(empty_postgres_url, runner, revision)
     platform, organization = old.platform, old.organizations[0]
     key = generate_key()
@@ -409,7 +411,7 @@ def test_an_upgrade_under_load_fails_no_request(
     names, values = ", ".join(row), ", ".join(f"'{value}'" for value in row.values())
     platform.run(_execute(platform, f"INSERT INTO user_api_keys ({names}) VALUES ({values})"))
     assistants = platform.add_assistants(organization, 20)
-    add_many_calls(platform, assistants, 100_000)
+    add_many_calls(platform, assistants, calls)
     expected = platform.expected(organization, "90d")
     assert platform.run(prepare_to_serve(platform.writer)) is DatabaseState.OUTDATED
 
@@ -436,7 +438,7 @@ def test_an_upgrade_under_load_fails_no_request(
             upgraded.set()
         answers = [answer for asked in asking for answer in asked.result()]
 
-    assert len(answers) >= 9
+    assert len(answers) > 2 * len(asking)
     assert all(answer == (200, expected) for answer in answers)
     assert platform.run(rollup_state(platform.writer)) is RollupState.READY
     platform.figures.look_again()
