@@ -215,14 +215,24 @@ def own_platform(own_cluster: PostgresCluster, runner: asyncio.Runner) -> Iterat
     empty.close()
 
 
+@pytest.fixture(scope="session")
+def attached_template(cluster: PostgresCluster) -> str:
+    """The name of the database of a platform that made its tables itself."""
+    name = "template_attached"
+    cluster.execute(f"CREATE DATABASE {name}")
+    cluster.execute((Path(__file__).parent / "attached.sql").read_text(), name)
+    return name
+
+
 @pytest.fixture
-def attached_url(cluster: PostgresCluster) -> Iterator[str]:
-    """The database of a platform that made its tables itself, with its owner's address."""
-    cluster.execute("CREATE DATABASE attached STRATEGY file_copy")
-    cluster.execute((Path(__file__).parent / "attached.sql").read_text(), "attached")
+def attached_url(cluster: PostgresCluster, attached_template: str) -> Iterator[str]:
+    """The address of such a database of the test's own, for its owner."""
+    cluster.execute(f"CREATE DATABASE attached TEMPLATE {attached_template} STRATEGY file_copy")
     yield cluster.url("attached")
     cluster.execute("DROP DATABASE attached WITH (FORCE)")
-    cluster.execute("DROP ROLE analytics_reader")
+    # The role is of all databases.
+    role = "ALTER ROLE analytics_reader"
+    cluster.execute(f"{role} RESET ALL; {role} NOBYPASSRLS")
 
 
 @pytest.fixture
