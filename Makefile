@@ -128,6 +128,7 @@ check: install ## Check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd $(DASHBOARD) && npm run --silent check
 
 clean: ## Remove everything that was fetched or built
 	rm -rf $(VENV) $(EXPLORER)/node_modules $(EXPLORER)/dist $(CLIENTS)/node_modules build \
