@@ -52,7 +52,7 @@ DATABASES = {
 in_parts_too = pytest.mark.parametrize("database_url", DATABASES, indirect=True)
 """Runs a test on a partitioned database, too."""
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""Runs a test on SQLite alone: which database it is plays no part in it."""
+"""Runs a test on SQLite alone, as where no database plays a part in it."""
 
 PARTS = 5
 
@@ -147,12 +147,8 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def postgres_url(cluster: PostgresCluster, postgres_template: str) -> Iterator[str]:
     """The address of a migrated PostgreSQL database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    # Without a log that nobody replays: half the time.
-    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template} STRATEGY file_copy")
-    yield cluster.url(name)
-    # Gone before it is written to the disk, hundreds of them cost nothing there.
-    cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with cluster.copied(postgres_template, f"test_{next(_numbers)}") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -175,10 +171,8 @@ def partitioned_template(
 @pytest.fixture
 def partitioned_url(cluster: PostgresCluster, partitioned_template: str) -> Iterator[str]:
     """The address of such a database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {partitioned_template} STRATEGY file_copy")
-    yield cluster.url(name)
-    cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with cluster.copied(partitioned_template, f"test_{next(_numbers)}") as url:
+        yield url
 
 
 @pytest.fixture
@@ -237,9 +231,8 @@ def attached_template(cluster: PostgresCluster) -> str:
 @pytest.fixture
 def attached_url(cluster: PostgresCluster, attached_template: str) -> Iterator[str]:
     """The address of such a database of the test's own, for its owner."""
-    cluster.execute(f"CREATE DATABASE attached TEMPLATE {attached_template} STRATEGY file_copy")
-    yield cluster.url("attached")
-    cluster.execute("DROP DATABASE attached WITH (FORCE)")
+    with cluster.copied(attached_template, "attached") as url:
+        yield url
     # The role is of all databases.
     role = "ALTER ROLE analytics_reader"
     cluster.execute(f"{role} RESET ALL; {role} NOBYPASSRLS")

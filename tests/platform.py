@@ -84,28 +84,24 @@ class Platform:
 
     def add_assistant(self, organization_id: int, name: str | None = None, **columns: Any) -> int:
         """An assistant of an organization; returns its id."""
-        number = columns.setdefault("id", self.next_id())
-        row = {"organization_id": organization_id, "user_id": organization_id} | columns
-        row["name"] = name or f"Assistant {number}"
+        row = self._assistant_row(organization_id, name, **columns)
         self.insert(Assistant, **row)
         self.assistants.append(row)
-        return int(number)
+        return int(row["id"])
 
     def add_assistants(self, organization_id: int, count: int) -> list[int]:
         """So many assistants of an organization; returns their ids."""
-        ids = [self.next_id() for _ in range(count)]
-        rows: list[oracle.Row] = [
-            {
-                "id": number,
-                "organization_id": organization_id,
-                "user_id": organization_id,
-                "name": f"Assistant {number}",
-            }
-            for number in ids
-        ]
+        rows = [self._assistant_row(organization_id) for _ in range(count)]
         self.run(self.execute(insert(Assistant), rows))
         self.assistants += rows
-        return ids
+        return [row["id"] for row in rows]
+
+    def _assistant_row(
+        self, organization_id: int, name: str | None = None, **columns: Any
+    ) -> oracle.Row:
+        number = columns.setdefault("id", self.next_id())
+        row = {"organization_id": organization_id, "user_id": organization_id} | columns
+        return row | {"name": name or f"Assistant {number}"}
 
     def add_calls(self, calls: Sequence[oracle.Row]) -> None:
         """Calls; what a row leaves out is filled in."""

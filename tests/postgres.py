@@ -157,6 +157,15 @@ class PostgresCluster:
         """Run SQL, outside a transaction."""
         self._psql("-d", self.url(database), "-c", sql)
 
+    @contextmanager
+    def copied(self, template: str, name: str) -> Iterator[str]:
+        """A copy of a database for the length of the block, whose address it gives."""
+        # Without a log that nobody replays: half the time.
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield self.url(name)
+        # Gone before it is written to the disk, hundreds of them cost nothing there.
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def restore(self, database: str, copy: str) -> None:
         """Make a database anew from a dump of another."""
         dump = self.directory / f"{copy}.sql"

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from call_analytics.db.admin.demo import Demo, prepare_demo
 from call_analytics.db.engine import transaction
 from call_analytics.schema.query import core_schema
+from tests.conftest import on_sqlite
 from tests.platform import NOW, Platform
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 def test_the_demo_gives_the_printed_answers(platform: Platform, client: TestClient) -> None:
     async def prepare() -> Demo:
         async with transaction(platform.writer) as connection:

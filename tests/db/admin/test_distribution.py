@@ -7,6 +7,7 @@ import pytest
 from call_analytics.db.admin.distribution import distribute_calls
 from call_analytics.db.errors import OperatorError
 from tests.command import run_here
+from tests.conftest import on_sqlite
 from tests.db.rollups.agreement import assert_agreement
 from tests.platform import Platform
 
@@ -24,7 +25,7 @@ def test_a_database_without_citus_stays_as_it_is(platform: Platform, tmp_path: P
     assert platform.run(assert_agreement(platform, [organization])) == [True]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 def test_a_file_is_on_one_machine(platform: Platform) -> None:
     with pytest.raises(OperatorError, match="a SQLite file is on one machine"):
         platform.run(distribute_calls(platform.writer, 4))
