@@ -27,6 +27,9 @@ fetch = if test -e $(NODE); then \
 		|| echo "$(1): these could not be fetched (see above)." >&2; \
 	fi
 
+# Kept, what Python compiles serves each of the hundreds of programs that tests start.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Where Node.js had to be fetched, it is in .venv.
 export PATH := $(abspath $(BIN)):$(PATH)
 

@@ -27,8 +27,8 @@ from tests.platform import NOW, Platform
 from tests.tenants import make_tenant
 
 CROWD = 40
-CROWDS = 8
-"""By two databases: 640 requests, and in ``make test-hard`` 20 times as many."""
+CROWDS = 6
+"""By two databases: 480 requests, and in ``make test-hard`` 20 times as many."""
 
 REST = "/api/v1/calls/analytics"
 PERIODS = {"1d": "LAST_1_DAY", "7d": "LAST_7_DAYS", "30d": "LAST_30_DAYS", "90d": "LAST_90_DAYS"}

@@ -41,16 +41,16 @@ def reading(base: str, tenant: Tenant) -> Iterator[socket.socket]:
         yield client
 
 
-def rest_of(client: socket.socket) -> bytes:
+def rest_of(client: socket.socket) -> bytearray:
     """What comes until the answer or the connection ends."""
-    received = b""
+    received = bytearray()
     with suppress(ConnectionError):
         while not is_whole(received) and (part := client.recv(65_536)):
             received += part
     return received
 
 
-def is_whole(received: bytes) -> bool:
+def is_whole(received: bytearray) -> bool:
     """Whether an answer has its last chunk."""
     return received.endswith(b"\r\n0\r\n\r\n")
 

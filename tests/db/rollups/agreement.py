@@ -1,5 +1,6 @@
 """Whether rollups, calls and the oracle say the same."""
 
+import functools
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from tests.platform import NOW, Platform
 
 WINDOW = Window((NOW - timedelta(days=90, minutes=7)).replace(tzinfo=None))
 """It begins in the middle of a quarter hour."""
+_statement_for = functools.cache(statement_for)
+"""The same is asked again and again, and a statement takes longer to build than to execute."""
 
 
 async def read(platform: Platform, organization: int, *, raw: bool = False) -> Figures:
@@ -69,7 +72,7 @@ async def agree_in_one_snapshot(platform: Platform, organization: int) -> bool:
         answers: list[list[Any]] = []
         shape = await connection.run_sync(shape_of)
         for use_rollups in (True, False):
-            statement, parameters = statement_for(query, dialect, shape, use_rollups=use_rollups)
+            statement, parameters = _statement_for(query, dialect, shape, use_rollups=use_rollups)
             answers.append(list(await connection.execute(statement, parameters)))
     rolled_up, raw = answers
     (readiness,) = [row.calls for row in rolled_up if row.number == READINESS]
