@@ -5,7 +5,10 @@ started like any other. Started once per test process. It may have standbys, whi
 any other, and a PgBouncer before it, where Debian's package is installed.
 """
 
+import atexit
+import functools
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -89,8 +92,7 @@ class PostgresCluster:
             os.chown(self.directory, account.pw_uid, account.pw_gid)
         self._data = self.directory / "data"
         if primary is None:
-            options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-            self._run("initdb", "-D", self._data, *options)
+            subprocess.run(["cp", "-a", _new_data(self._user), self._data], check=True)
         else:
             self._copy(primary)
         with (self._data / "postgresql.auto.conf").open("a") as settings:
@@ -218,19 +220,33 @@ class PostgresCluster:
 
     def _psql(self, *arguments: str | Path) -> None:
         # To start a program for another user, Python copies all of itself.
-        self._run_as(None, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments)
+        _run_as(None, self.directory, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        self._run_as(self._user, program, *arguments)
+        _run_as(self._user, self.directory, program, *arguments)
 
-    def _run_as(self, user: str | None, program: str, *arguments: str | Path) -> None:
-        subprocess.run(
-            [POSTGRES_BIN_PATH / program, *arguments],
-            check=True,
-            user=user,
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            # The server inherits these; a pipe would stay open for as long as it runs.
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+
+@functools.cache
+def _new_data(user: str | None) -> Path:
+    """The files of a new cluster, made once: to copy them takes a fifth as long."""
+    directory = Path(tempfile.mkdtemp(prefix="call-analytics-"))
+    atexit.register(shutil.rmtree, directory)
+    if user is not None:
+        shutil.chown(directory, user)
+    data = directory / "data"
+    options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+    _run_as(user, directory, "initdb", "-D", data, *options)
+    return data
+
+
+def _run_as(user: str | None, directory: Path, program: str, *arguments: str | Path) -> None:
+    subprocess.run(
+        [POSTGRES_BIN_PATH / program, *arguments],
+        check=True,
+        user=user,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        # The server inherits these; a pipe would stay open for as long as it runs.
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
