@@ -34,7 +34,7 @@ BEFORE_FAILOVER, AFTER_FAILOVER = 40, 20
 BOUND = 5
 """How old an answer may be, in seconds."""
 READERS = 3
-PAUSE = 0.2
+PAUSE = 0.3
 """Seconds between what a reader asks, so that the rest of the machine is not starved."""
 QUERY = {
     "query": "{ callAnalytics { totalCalls completedCalls totalDuration dailyStats { total } "

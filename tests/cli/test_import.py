@@ -649,7 +649,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_server_that_hangs(
 @pytest.mark.slow
 def test_memory_does_not_grow_with_what_a_file_decompresses_to(directory: Path) -> None:
     bombs: dict[str, tuple[bytes, int]] = {
-        "a long line": (b"x", 1 << 26),
+        "a long line": (b"x", 1 << 27),
         "many rejects": (b"CA1,Bot,,busy,%b,,\n" % (b"x" * 8_000), 10_000),
         "long rejects": (f"CA1,{'x' * 1_000_000}\n".encode(), 100),
     }
