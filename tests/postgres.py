@@ -82,14 +82,13 @@ class PostgresCluster:
         *,
         place: str = "/tmp",
     ) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="call-analytics-", dir=place))
         self._user: str | None = None
         if os.geteuid() == 0:
             account = ensure_user_exists(SYSTEM_USER)
             assert account is not None
             self._user = account.pw_name
             ensure_prefix_permissions(POSTGRES_BIN_PATH)
-            os.chown(self.directory, account.pw_uid, account.pw_gid)
+        self.directory = _directory_of(self._user, place)
         self._data = self.directory / "data"
         if primary is None:
             subprocess.run(["cp", "-a", _new_data(self._user), self._data], check=True)
@@ -226,13 +225,19 @@ class PostgresCluster:
         _run_as(self._user, self.directory, program, *arguments)
 
 
+def _directory_of(user: str | None, place: str) -> Path:
+    """A new directory, which belongs to the user where one is named."""
+    directory = Path(tempfile.mkdtemp(prefix="call-analytics-", dir=place))
+    if user is not None:
+        shutil.chown(directory, user)
+    return directory
+
+
 @functools.cache
 def _new_data(user: str | None) -> Path:
     """The files of a new cluster, made once: to copy them takes a fifth as long."""
-    directory = Path(tempfile.mkdtemp(prefix="call-analytics-"))
+    directory = _directory_of(user, "/tmp")
     atexit.register(shutil.rmtree, directory)
-    if user is not None:
-        shutil.chown(directory, user)
     data = directory / "data"
     options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
     _run_as(user, directory, "initdb", "-D", data, *options)
